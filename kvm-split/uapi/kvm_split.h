@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The ABI of kvm-split's stub: what a launcher, a supervisor and a worker may
+ * ask of /dev/kvm-split.  docs/abi.md describes the calls; this header is the
+ * reference for their arguments.
+ *
+ * Everything here is written by untrusted processes.  The stub copies a
+ * structure once, checks the copy, and uses the copy.
+ *
+ * Objects, each a file descriptor:
+ *
+ *	control	 open("/dev/kvm-split"), root only: the launcher
+ *	tenant	 KSPLIT_BIND on control: one uid's supervisor
+ *	session	 KSPLIT_SERVE on tenant: one worker, serves one open of /dev/kvm
+ *	VM	 KSPLIT_CREATE_VM on session
+ *	vCPU	 KSPLIT_CREATE_VCPU on VM
+ */
+#ifndef _UAPI_KVM_SPLIT_H
+#define _UAPI_KVM_SPLIT_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+
+/* Raised on every incompatible change; the changelog is in docs/abi.md. */
+#define KSPLIT_ABI_VERSION	1
+
+#define KSPLITIO		0xB5
+
+/* ------------------------------------------------------------ control -- */
+
+/**
+ * struct ksplit_bind - KSPLIT_BIND: make a tenant
+ * @uid:	user (in the caller's user namespace) whose opens of /dev/kvm
+ *		the new tenant descriptor serves
+ * @max_vms:	most sessions (opens of /dev/kvm) at once, 0: the default
+ * @max_vcpus:	most vCPUs of all VMs together, 0: the default
+ * @max_slots:	most memory slots of one VM, 0: the default
+ *
+ * Returns the tenant descriptor; -EEXIST while one exists for that uid.
+ */
+struct ksplit_bind {
+	__u32 uid;
+	__u32 max_vms;
+	__u32 max_vcpus;
+	__u32 max_slots;
+};
+
+/**
+ * struct ksplit_want - what read() on control returns: an open that waits
+ * @uid:	a user without tenant who opened /dev/kvm
+ * @pid:	the process that did, for the log
+ */
+struct ksplit_want {
+	__u32 uid;
+	__u32 pid;
+};
+
+/**
+ * struct ksplit_deny - KSPLIT_DENY: let that user's waiting opens fail
+ * @uid:	the user
+ * @error:	positive errno that open() returns, 1..133
+ *
+ * The answer is kept for one second (negative cache).
+ */
+struct ksplit_deny {
+	__u32 uid;
+	__u32 error;
+};
+
+#define KSPLIT_GET_VERSION	_IO(KSPLITIO, 0x00)
+#define KSPLIT_BIND		_IOW(KSPLITIO, 0x01, struct ksplit_bind)
+#define KSPLIT_DENY		_IOW(KSPLITIO, 0x02, struct ksplit_deny)
+
+/* ------------------------------------------------------------- tenant -- */
+
+/*
+ * poll(): POLLIN while fewer than one session is ready (the supervisor then
+ * starts a spare worker); POLLHUP once the tenant is dead.
+ */
+#define KSPLIT_SERVE		_IO(KSPLITIO, 0x10)
+
+/* ------------------------------------------------------------ session -- */
+
+#define KSPLIT_NR_VMX_MSRS	18	/* 0x480 .. 0x491 */
+#define KSPLIT_NR_CPU_WORDS	32	/* x86_capability[], bugs included */
+#define KSPLIT_NR_HOST_MSRS	32
+
+struct ksplit_msr {
+	__u32 index;
+	__u32 pad;
+	__u64 value;
+};
+
+/**
+ * struct ksplit_info - KSPLIT_GET_INFO: the processor as the stub offers it
+ * @abi_version:	KSPLIT_ABI_VERSION of the kernel
+ * @nr_cpus:		online host CPUs
+ * @phys_bits:		MAXPHYADDR
+ * @virt_bits:		linear address width
+ * @cache_bits:		boot_cpu_data.x86_cache_bits
+ * @vendor:		boot_cpu_data.x86_vendor
+ * @family:		boot_cpu_data.x86
+ * @model:		boot_cpu_data.x86_model
+ * @stepping:		boot_cpu_data.x86_stepping
+ * @tsc_khz:		TSC frequency in kHz
+ * @xstate_size:	bytes of a guest's XSAVE image in uabi form
+ * @cpu_word:		boot_cpu_data.x86_capability[]: features, then bugs
+ * @nr_cpu_words:	how many of @cpu_word are used
+ * @nr_bug_words:	how many of them, at the end, are bug words
+ * @vmx_msr:		synthetic VMX capability MSRs from 0x480: what the
+ *			stub's policy (docs/vmcs-policy.md) leaves of the CPU's
+ * @xcr0:		XCR0 features a guest may have
+ * @xss:		XSS features a guest may have
+ * @xfeatures:		features in the guest's xstate
+ * @nr_msrs:		how many of @msr are used
+ * @msr:		host MSRs that KVM reads for its own set-up
+ *
+ * This call works on control, tenant and session.
+ */
+struct ksplit_info {
+	__u32 abi_version;
+	__u32 nr_cpus;
+	__u32 phys_bits;
+	__u32 virt_bits;
+	__u32 cache_bits;
+	__u32 vendor;
+	__u32 family;
+	__u32 model;
+	__u32 stepping;
+	__u32 tsc_khz;
+	__u32 xstate_size;
+	__u32 nr_cpu_words;
+	__u32 nr_bug_words;
+	__u32 nr_msrs;
+	__u32 cpu_word[KSPLIT_NR_CPU_WORDS];
+	__u64 vmx_msr[KSPLIT_NR_VMX_MSRS];
+	__u64 xcr0;
+	__u64 xss;
+	__u64 xfeatures;
+	struct ksplit_msr msr[KSPLIT_NR_HOST_MSRS];
+};
+
+#define KSPLIT_GET_INFO		_IOR(KSPLITIO, 0x20, struct ksplit_info)
+
+/* What a forwarded call is. */
+enum ksplit_op {
+	KSPLIT_OP_NONE,		/* no call: woken for nothing, call again */
+	KSPLIT_OP_IOCTL,	/* cmd, arg; prefetched bytes of [arg, ..) */
+	KSPLIT_OP_READ,		/* read/pread: arg = offset, len = bytes */
+	KSPLIT_OP_RELEASE,	/* the client's last reference is gone; no reply
+				 * is waited for, but one is to be given */
+};
+
+/* Kinds of client files. */
+enum ksplit_kind {
+	KSPLIT_FILE_NONE,
+	KSPLIT_FILE_SYSTEM,	/* the open of /dev/kvm itself */
+	KSPLIT_FILE_VM,
+	KSPLIT_FILE_VCPU,
+	KSPLIT_FILE_DEVICE,
+	KSPLIT_FILE_STATS,
+};
+
+#define KSPLIT_PREFETCH_MAX	4096
+#define KSPLIT_NAME_MAX		32
+
+/**
+ * struct ksplit_next - KSPLIT_NEXT: reply to a call and wait for the next one
+ * @reply_to:	in: id of the call replied to, 0: none
+ * @result:	in: what the client's system call returns (>= -4095).  When a
+ *		new file is returned the result is its descriptor number and
+ *		this value is ignored
+ * @new_kind:	in: enum ksplit_kind of the file to give to the client
+ * @new_fd:	in: back VM or vCPU descriptor of that file, -1 for a device or
+ *		stats file
+ * @new_handle:	in: the worker's name for the new file, carried by its calls
+ * @new_name:	in: anonymous inode name, NUL-terminated, as upstream names it
+ * @out:	in: address of bytes for the client at its arg, 0: none
+ * @out_len:	in: how many; for an ioctl at most _IOC_SIZE(cmd), for a read at
+ *		most the requested length
+ * @prefetch:	in: address of KSPLIT_PREFETCH_MAX bytes for prefetched data
+ * @kvm_run:	in: vCPU channels: address of the worker's two kvm_run pages.
+ *		The stub copies the client's there before it hands out KVM_RUN,
+ *		and back, checked, with the reply
+ * @flags:	in: KSPLIT_NEXT_*
+ * @op:		out: enum ksplit_op
+ * @id:		out: this call's id
+ * @handle:	out: the worker's name of the file, 0: the open of /dev/kvm
+ * @cmd:	out: ioctl number
+ * @kind:	out: enum ksplit_kind of the file
+ * @arg:	out: ioctl argument as the client gave it, or file offset
+ * @len:	out: bytes wanted by a read
+ * @prefetched:	out: bytes at @prefetch
+ *
+ * On a session descriptor: calls on system, VM, device and stats files.  On a
+ * vCPU descriptor: calls on that vCPU's file.  Several threads may wait on a
+ * session.
+ *
+ * Returns 0, or -EINTR (call again, the reply was given), -ESHUTDOWN (the
+ * client has closed everything: the worker should exit), -EINVAL, -EFAULT,
+ * -EMFILE and the like for a reply that was not accepted (the call then failed
+ * with that error for the client as well).
+ */
+struct ksplit_next {
+	__u64 reply_to;
+	__s64 result;
+	__u32 new_kind;
+	__s32 new_fd;
+	__u64 new_handle;
+	char  new_name[KSPLIT_NAME_MAX];
+	__u64 out;
+	__u32 out_len;
+	__u32 flags;
+	__u64 prefetch;
+	__u64 kvm_run;
+
+	__u64 id;
+	__u64 handle;
+	__u32 op;
+	__u32 cmd;
+	__u32 kind;
+	__u32 prefetched;
+	__u64 arg;
+	__u64 len;
+};
+
+#define KSPLIT_NEXT_REPLY_ONLY	(1u << 0)	/* do not wait for a call */
+#define KSPLIT_NEXT_NOWAIT	(1u << 1)	/* -EAGAIN instead of waiting */
+
+#define KSPLIT_NEXT		_IOWR(KSPLITIO, 0x21, struct ksplit_next)
+
+/**
+ * struct ksplit_copy - KSPLIT_COPY: move bytes of a call's arguments
+ * @call:	id of a call in progress that was handed to this session
+ * @client:	address in the client
+ * @local:	address in the worker
+ * @len:	bytes
+ * @write:	0: client to worker, 1: worker to client
+ *
+ * Allowed are [arg, arg + _IOC_SIZE(cmd)) and the tails that the stub's table
+ * names for @cmd; none at all for KVM_RUN.  Returns 0, -EPERM outside the
+ * allowed ranges, -EFAULT, -ENOENT for an unknown call.
+ */
+struct ksplit_copy {
+	__u64 call;
+	__u64 client;
+	__u64 local;
+	__u32 len;
+	__u32 write;
+};
+
+#define KSPLIT_COPY		_IOW(KSPLITIO, 0x22, struct ksplit_copy)
+
+/**
+ * struct ksplit_eventfd - KSPLIT_EVENTFD: take an eventfd of the client's
+ * @call:	id of a call in progress (KVM_IRQFD, KVM_IOEVENTFD,
+ *		KVM_HYPERV_EVENTFD)
+ * @client_fd:	descriptor number in the client; must stand in the call's
+ *		argument
+ * @pad:	0
+ * @identity:	out: the same for every descriptor of the same eventfd, never
+ *		for two; meaningless otherwise
+ *
+ * Returns a descriptor of the eventfd in the worker, O_CLOEXEC; -EBADF,
+ * -EINVAL (not an eventfd), -EPERM.
+ */
+struct ksplit_eventfd {
+	__u64 call;
+	__s32 client_fd;
+	__u32 pad;
+	__u64 identity;
+};
+
+#define KSPLIT_EVENTFD		_IOWR(KSPLITIO, 0x23, struct ksplit_eventfd)
+
+/*
+ * KSPLIT_CREATE_VM: argument is the id of the KVM_CREATE_VM call in progress.
+ * The VM's owner is the address space of the client's process.  Returns the
+ * VM descriptor.
+ */
+#define KSPLIT_CREATE_VM	_IO(KSPLITIO, 0x24)
+
+/**
+ * struct ksplit_log - KSPLIT_LOG: one line for the kernel log
+ * @text:	printable, NUL-terminated; the stub adds tenant and worker
+ *
+ * Rate-limited.
+ */
+struct ksplit_log {
+	char text[240];
+};
+
+#define KSPLIT_LOG		_IOW(KSPLITIO, 0x25, struct ksplit_log)
+
+/* ----------------------------------------------------------------- VM -- */
+
+/*
+ * Windows.  When a client registers a memory slot with
+ * KVM_SET_USER_MEMORY_REGION(2), the stub enters the slot in the VM's table
+ * before it hands the call out, and drops it again if the call fails or when
+ * it deletes the slot.  The worker maps a slot's window with
+ *
+ *	mmap(addr, slot bytes, PROT_READ | PROT_WRITE, MAP_SHARED |
+ *	     MAP_FIXED_NOREPLACE, vm_fd, KSPLIT_WINDOW_OFFSET(slot))
+ *
+ * where slot is the client's slot word (id | address space << 16).  The whole
+ * slot in one mapping, once.  A touch of an absent page raises SIGSEGV
+ * (SEGV_MAPERR or SEGV_ACCERR); KSPLIT_WINDOW_FAULT brings it in.
+ */
+#define KSPLIT_WINDOW_OFFSET(slot)	((__u64)(slot) << 44)
+
+/**
+ * struct ksplit_fault - KSPLIT_WINDOW_FAULT and KSPLIT_FAULT_IN
+ * @addr:	window address
+ * @write:	1: for writing
+ * @flags:	KSPLIT_FAULT_*
+ * @writable:	out: whether the owner may write that page
+ * @pad:	0
+ *
+ * KSPLIT_FAULT_IN makes the owner's page present (sleeps for swap, file and
+ * userfaultfd); the next run can then fill the EPT.  KSPLIT_WINDOW_FAULT does
+ * that and maps the page into the window.
+ *
+ * Returns 0, -EFAULT, -EHWPOISON, -EINTR, -EAGAIN (with KSPLIT_FAULT_NOWAIT),
+ * -ENOENT (not a window address), -ESHUTDOWN (the owner is gone).
+ */
+struct ksplit_fault {
+	__u64 addr;
+	__u32 write;
+	__u32 flags;
+	__u32 writable;
+	__u32 pad;
+};
+
+#define KSPLIT_FAULT_NOWAIT	(1u << 0)
+
+/**
+ * struct ksplit_flush - KSPLIT_FLUSH: the worker's EPT tables lost rights
+ * @what:	enum ksplit_flush_what
+ * @pad:	0
+ * @start:	KSPLIT_FLUSH_BACKING: first window address; KSPLIT_FLUSH_ROOT:
+ *		address of the root table
+ * @end:	KSPLIT_FLUSH_BACKING: end of the range, exclusive
+ *
+ * When it returns no CPU can use a translation that the stub derived from the
+ * tables as they were before the call.
+ */
+struct ksplit_flush {
+	__u32 what;
+	__u32 pad;
+	__u64 start;
+	__u64 end;
+};
+
+enum ksplit_flush_what {
+	KSPLIT_FLUSH_ALL,	/* every root of the VM */
+	KSPLIT_FLUSH_BACKING,	/* leaves that map window range [start, end) */
+	KSPLIT_FLUSH_ROOT,	/* one root; also when its page is freed */
+	KSPLIT_FLUSH_NONLINEAR,	/* roots that are not an image of the slots
+				 * (nested ones) */
+};
+
+#define KSPLIT_CREATE_VCPU	_IO(KSPLITIO, 0x30)	/* arg: vCPU id */
+#define KSPLIT_WINDOW_FAULT	_IOWR(KSPLITIO, 0x31, struct ksplit_fault)
+#define KSPLIT_FAULT_IN		_IOWR(KSPLITIO, 0x32, struct ksplit_fault)
+#define KSPLIT_FLUSH		_IOW(KSPLITIO, 0x33, struct ksplit_flush)
+/* Tell the client: SIGBUS BUS_MCEERR_AR for the owner's page; arg: address. */
+#define KSPLIT_HWPOISON		_IO(KSPLITIO, 0x34)
+
+/* --------------------------------------------------------------- vCPU -- */
+
+/*
+ * A VMCS is an array of fields.  A field's slot follows from its encoding (SDM
+ * vol. 3, appendix B: width = bits 14:13, type = bits 11:10, index = bits 9:1).
+ */
+#define KSPLIT_NR_SLOTS		256
+#define KSPLIT_SLOT_WORDS	(KSPLIT_NR_SLOTS / 64)
+
+/* First slot of [width << 2 | type], and the end. */
+#define KSPLIT_SLOT_BASES { 0, 8, 8, 24, 32, 72, 73, 89, 96, 120, 128, 152, \
+			    160, 168, 176, 208, KSPLIT_NR_SLOTS }
+
+#define KSPLIT_FIELD_KIND(field)	((((field) >> 11) & 0xc) | \
+					 (((field) >> 10) & 0x3))
+#define KSPLIT_FIELD_INDEX(field)	(((field) >> 1) & 0x1ff)
+
+/**
+ * struct ksplit_vmcs - the worker's VMCS
+ * @revision:	as in a VMCS region; the stub ignores it
+ * @abort:	likewise
+ * @dirty:	slots that the worker wrote since the last run of this VMCS; the
+ *		stub clears them once it has taken the values
+ * @valid:	slots whose @field is what VMREAD would give; the stub clears
+ *		those that the CPU may have changed, and sets those it stored
+ * @field:	values
+ */
+struct ksplit_vmcs {
+	__u32 revision;
+	__u32 abort;
+	__u64 dirty[KSPLIT_SLOT_WORDS];
+	__u64 valid[KSPLIT_SLOT_WORDS];
+	__u64 field[KSPLIT_NR_SLOTS];
+};
+
+#define KSPLIT_NR_VMCS		2	/* vmcs01, vmcs02 */
+
+/* Index into ksplit_run.msr[]: MSRs that have no VMCS field. */
+enum ksplit_run_msr {
+	KSPLIT_MSR_KERNEL_GS_BASE,
+	KSPLIT_MSR_STAR,
+	KSPLIT_MSR_LSTAR,
+	KSPLIT_MSR_CSTAR,
+	KSPLIT_MSR_SYSCALL_MASK,
+	KSPLIT_MSR_TSC_AUX,
+	KSPLIT_MSR_SPEC_CTRL,
+	KSPLIT_NR_RUN_MSRS
+};
+
+/**
+ * struct ksplit_run - the argument of KSPLIT_RUN
+ * @vmcs:	in: address of the struct ksplit_vmcs to run
+ * @vmcs_index:	in: which of the vCPU's real VMCSs, < KSPLIT_NR_VMCS
+ * @flags:	in: KSPLIT_RUN_*
+ * @regs:	in/out: RAX RCX RDX RBX (RSP ignored) RBP RSI RDI R8 .. R15, the
+ *		order of enum kvm_reg
+ * @cr2:	in/out
+ * @dr:		in/out: DR0-DR3, loaded if KSPLIT_RUN_DEBUGREGS
+ * @dr6:	in/out: likewise
+ * @xcr0:	in
+ * @xss:	in: must be 0 in this version
+ * @pkru:	in/out
+ * @msr_mask:	in: which of @msr to load (bit per enum ksplit_run_msr); the
+ *		others keep the host's values.  KERNEL_GS_BASE and SPEC_CTRL are
+ *		read back
+ * @msr:	in/out
+ * @tsc_deadline: in: absolute host TSC at which to leave the guest with
+ *		EXIT_REASON_PREEMPTION_TIMER, ~0: none
+ * @exit_flags:	out: KSPLIT_EXIT_*
+ * @instruction_error: out: VM-instruction error if KSPLIT_EXIT_VMFAIL
+ * @backing:	out: window address if KSPLIT_EXIT_BACKING
+ * @backing_write: out: 1: for writing
+ * @pad:	0
+ * @run_delay:	out: nanoseconds this thread waited for a CPU, ever
+ * @exits:	out: VM exits of this vCPU, ever, those that the stub consumed
+ *		included
+ *
+ * The exit reason is in the VMCS, slot of VM_EXIT_REASON.  A kick that arrived
+ * enters the guest and leaves at once; it shows as EXTERNAL_INTERRUPT.
+ *
+ * Returns 0; -EINTR if nothing was done (call again); -EINVAL for a value that
+ * the policy refuses (@backing then holds the field's encoding, or ~0);
+ * -EFAULT; -ESHUTDOWN (the VM is dead).
+ */
+struct ksplit_run {
+	__u64 vmcs;
+	__u32 vmcs_index;
+	__u32 flags;
+	__u64 regs[16];
+	__u64 cr2;
+	__u64 dr[4];
+	__u64 dr6;
+	__u64 xcr0;
+	__u64 xss;
+	__u32 pkru;
+	__u32 msr_mask;
+	__u64 msr[KSPLIT_NR_RUN_MSRS];
+	__u64 tsc_deadline;
+
+	__u32 exit_flags;
+	__u32 instruction_error;
+	__u64 backing;
+	__u32 backing_write;
+	__u32 pad;
+	__u64 run_delay;
+	__u64 exits;
+};
+
+#define KSPLIT_RUN_FLUSH_VPID	(1u << 0)	/* INVVPID this VMCS before entry */
+#define KSPLIT_RUN_EXIT_AT_ONCE	(1u << 1)	/* enter, then leave */
+#define KSPLIT_RUN_DEBUGREGS	(1u << 2)	/* load and read back DR0-3, DR6 */
+#define KSPLIT_RUN_FLUSH_ALL	(1u << 3)	/* INVVPID all VMCSs of this vCPU */
+#define KSPLIT_RUN_NESTED	(1u << 4)	/* this is L2: prediction barriers */
+
+#define KSPLIT_EXIT_KICKED	(1u << 0)	/* a kick was consumed */
+#define KSPLIT_EXIT_SIGNAL	(1u << 1)	/* the client's call is interrupted */
+#define KSPLIT_EXIT_BACKING	(1u << 2)	/* owner's page: KSPLIT_FAULT_IN */
+#define KSPLIT_EXIT_VMFAIL	(1u << 3)	/* VMLAUNCH/VMRESUME failed early */
+
+/**
+ * struct ksplit_fill - KSPLIT_FILL: fetch fields that an exit did not store
+ * @vmcs:	address of the struct ksplit_vmcs
+ * @vmcs_index:	which real VMCS
+ * @slot:	the wanted slot; the stub stores it and those of its group
+ */
+struct ksplit_fill {
+	__u64 vmcs;
+	__u32 vmcs_index;
+	__u32 slot;
+};
+
+/**
+ * struct ksplit_block - KSPLIT_BLOCK: sleep until kicked
+ * @timeout_ns:	at most that long, ~0: for ever
+ * @exit_flags:	out: KSPLIT_EXIT_KICKED, KSPLIT_EXIT_SIGNAL
+ * @pad:	0
+ *
+ * Returns 0 (kicked, interrupted or timed out) or -EINTR (a signal of the
+ * worker's own).
+ */
+struct ksplit_block {
+	__u64 timeout_ns;
+	__u32 exit_flags;
+	__u32 pad;
+};
+
+/**
+ * struct ksplit_fpu - KSPLIT_FPU_GET and KSPLIT_FPU_SET: the guest's xstate
+ * @buf:	address of an XSAVE image in uabi (non-compacted) form
+ * @len:	its size, ksplit_info.xstate_size
+ * @pad:	0
+ * @xcr0:	the guest's XCR0
+ * @pkru:	in: PKRU to store in the image (get); out: PKRU of the image
+ *		(set)
+ * @pad2:	0
+ */
+struct ksplit_fpu {
+	__u64 buf;
+	__u32 len;
+	__u32 pad;
+	__u64 xcr0;
+	__u32 pkru;
+	__u32 pad2;
+};
+
+#define KSPLIT_RUN		_IOWR(KSPLITIO, 0x40, struct ksplit_run)
+#define KSPLIT_FILL		_IOW(KSPLITIO, 0x41, struct ksplit_fill)
+#define KSPLIT_VMCLEAR		_IO(KSPLITIO, 0x42)	/* arg: VMCS index */
+#define KSPLIT_KICK		_IO(KSPLITIO, 0x43)
+#define KSPLIT_BLOCK		_IOWR(KSPLITIO, 0x44, struct ksplit_block)
+#define KSPLIT_FPU_GET		_IOW(KSPLITIO, 0x45, struct ksplit_fpu)
+#define KSPLIT_FPU_SET		_IOWR(KSPLITIO, 0x46, struct ksplit_fpu)
+
+#endif /* _UAPI_KVM_SPLIT_H */
