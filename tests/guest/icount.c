@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * icount: print the time stamp counter, and how much of it CPU 0.. spent idle,
+ * as "TSC IDLE". In the testbed one tick of the TSC is one instruction, or one
+ * tick of waiting; TSC minus IDLE is therefore the number of instructions
+ * executed (on one CPU). icount LABEL prints "LABEL TSC IDLE".
+ */
+#include <stdio.h>
+#include <string.h>
+#include <x86intrin.h>
+
+/* Ticks a second: the emulator's "ips", see scripts/testbed. */
+#define TSC_KHZ 200000ULL
+
+static unsigned long long idle_ns(void)
+{
+	unsigned long long sum = 0, ns;
+	char line[256];
+	FILE *f = fopen("/proc/timer_list", "r");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		char *p = strstr(line, ".idle_sleeptime");
+
+		if (p && sscanf(p, ".idle_sleeptime : %llu", &ns) == 1)
+			sum += ns;
+	}
+	fclose(f);
+	return sum;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long idle = idle_ns();
+
+	if (argc > 1)
+		printf("%s ", argv[1]);
+	printf("%llu %llu\n", __rdtsc(), idle / 1000 * TSC_KHZ / 1000);
+	return 0;
+}
