@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The stub's own objects and the calls between its files.
+ *
+ * Object tree, each holding a reference to the one above it:
+ *
+ *	tenant -> session -> VM -> vCPU
+ *
+ * The back (back/) owns VM and vCPU, the front (front/) tenant and session and
+ * the files that clients hold.
+ *
+ * Locking, outermost first:
+ *	vm->slots_lock (mutex)	 the slot table's writers, window mappings; held
+ *				 over no user access and no fault of the owner's
+ *	owner mm's mmap_lock	 under nothing of ours
+ *	vm->mmu_lock (spinlock)	 roots, EPT entries, notifier counters
+ * A vCPU is run by one thread at a time: vcpu->mutex, taken killably by every
+ * vCPU ioctl but KICK and NEXT.
+ */
+#ifndef KSPLIT_H
+#define KSPLIT_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "uapi/kvm_split.h"
+#include "pure/vmcs_policy.h"
+
+/* Caps that no tenant can raise (invariant 9). */
+#define KSPLIT_MAX_VCPUS	288	/* of one VM */
+#define KSPLIT_MAX_SLOTS	1024	/* of one VM, both address spaces */
+#define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
+#define KSPLIT_DEF_VMS		64	/* sessions of a tenant */
+#define KSPLIT_DEF_VCPUS	512	/* of a tenant */
+#define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */
+
+/* ------------------------------------------------------ statistics -- */
+
+/* One counter a line of debugfs kvm_split/stats; X(name). */
+#define KSPLIT_STATS(X)							\
+	X(sessions) X(vms) X(vcpus) X(slots) X(roots) X(ept_pages)	\
+	X(window_pages) X(calls) X(calls_run) X(copies)			\
+	X(runs) X(exits) X(exits_worker) X(exits_ring0)			\
+	X(fills) X(blocks) X(kicks) X(flushes) X(fault_ins)		\
+	X(window_faults) X(ept_faults) X(ept_zaps)			\
+	X(vmreads) X(vmwrites) X(wrmsrs)				\
+	X(sysc_worker) X(switches)
+
+enum ksplit_stat {
+#define X(name) KSPLIT_STAT_##name,
+	KSPLIT_STATS(X)
+#undef X
+	KSPLIT_NR_STATS
+};
+
+struct ksplit_pcpu_stats {
+	long n[KSPLIT_NR_STATS];
+	unsigned long exits[80];	/* by basic exit reason */
+	unsigned long exits_ring0[80];	/* of them consumed by the stub */
+};
+
+DECLARE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
+
+#define ksplit_count(name)	this_cpu_inc(ksplit_stats.n[KSPLIT_STAT_##name])
+#define ksplit_count_add(name, v) \
+	this_cpu_add(ksplit_stats.n[KSPLIT_STAT_##name], (v))
+
+/* --------------------------------------------------------- objects -- */
+
+struct file;
+struct vm_area_struct;
+
+/*
+ * A queue of calls of clients, and the worker threads that wait on it.  One in
+ * each session, one in each vCPU.  front/call.c.
+ */
+struct ksplit_channel {
+	spinlock_t lock;
+	struct list_head calls;		/* not yet handed out */
+	struct list_head busy;		/* handed out, not replied to */
+	wait_queue_head_t wq;
+	bool dead;
+};
+
+struct ksplit_tenant {			/* front/tenant.c */
+	struct kref ref;
+	struct list_head node;
+	kuid_t uid;
+	u32 max_vms;
+	u32 max_vcpus;
+	u32 max_slots;
+	atomic_t nr_vms;
+	atomic_t nr_vcpus;
+	spinlock_t lock;
+	struct list_head ready;		/* sessions without a client */
+	wait_queue_head_t wq;		/* clients that wait for one, pollers */
+	u32 waiters;
+	bool dead;
+};
+
+struct ksplit_session {			/* front/session.c */
+	struct kref ref;
+	struct ksplit_tenant *tenant;
+	struct list_head node;		/* tenant->ready */
+	struct mm_struct *worker_mm;	/* mmgrab()ed; whose calls are honoured */
+	struct ksplit_channel chan;
+	struct mutex lock;		/* vms */
+	struct list_head vms;
+	atomic_t files;			/* client files open */
+	pid_t worker;			/* for the log */
+	pid_t client;
+	bool taken;
+	bool dead;
+};
+
+/* One registered memory slot.  back/mem.c. */
+struct ksplit_slot {
+	struct list_head node;
+	u32 key;			/* id | address space << 16 */
+	u64 gpa;
+	u64 size;
+	u64 hva;			/* in the owner */
+	u64 window;			/* in the worker, 0: not mapped */
+	bool readonly;
+	struct vm_area_struct *vma;	/* the window's, under slots_lock */
+	struct xarray pages;		/* pinned window pages by index */
+};
+
+/* One EPT, the image of one table tree of the worker's.  back/ept.c. */
+struct ksplit_root {
+	struct list_head node;		/* vm->roots, most recent first */
+	u64 key;			/* address of the worker's root table */
+	u64 *table;			/* top level of the real EPT */
+	u64 eptp;
+	u64 gen;			/* unique, never reused */
+	bool linear;			/* every leaf maps gpa as its slot does */
+	bool dead;			/* detached, freed after all CPUs left */
+	refcount_t users;		/* vCPUs that have it loaded, + the list */
+};
+
+struct ksplit_vm {
+	struct kref ref;
+	struct ksplit_session *session;
+	struct list_head node;		/* session->vms */
+	struct mm_struct *owner;	/* mmgrab()ed */
+	bool dead;			/* READ_ONCE/WRITE_ONCE */
+	u32 id;				/* for the log */
+
+	struct xarray vcpus;		/* by number, RCU readers */
+	u32 nr_vcpus;
+
+	struct mutex slots_lock;
+	struct list_head slots;		/* RCU-less: writers under slots_lock and
+					 * mmu_lock, readers under either */
+	u32 nr_slots;
+	u32 window_pages;		/* pinned, <= KSPLIT_WINDOW_PAGES */
+	bool windows_stale;		/* notifier marked pages; zap them */
+
+	spinlock_t mmu_lock;
+	struct mmu_notifier notifier;
+	bool notifier_registered;
+	u64 invalidate_seq;		/* notifier and flush sequence */
+	u32 invalidate_count;		/* notifier ranges in progress */
+	struct list_head roots;
+	struct list_head dead_roots;
+	u32 nr_roots;
+	u32 ept_pages;			/* <= ept_pages_max */
+	u32 ept_pages_max;
+	u64 root_gen;
+
+	/*
+	 * Raised under mmu_lock by whoever takes a right away from an EPT;
+	 * a CPU whose vCPU's tlb_gen is behind executes INVEPT before entry.
+	 */
+	atomic64_t tlb_gen;
+};
+
+/* vcpu->mode, as upstream's: what a kick has to do. */
+enum ksplit_mode {
+	KSPLIT_OUTSIDE,
+	KSPLIT_IN_GUEST,		/* interrupts off since, until exit */
+};
+
+/* One real VMCS. */
+struct ksplit_hw_vmcs {
+	struct vmcs_region *region;
+	struct list_head loaded;	/* per-CPU list of VMCSs on that CPU */
+	int cpu;			/* where it is active, -1: nowhere */
+	bool launched;
+	bool flush_vpid;
+	u16 vpid;
+	struct ksplit_vmcs_state state;
+	u8 *msr_bitmap;
+	/* host-state cache */
+	unsigned long host_rsp;
+	unsigned long host_cr3, host_cr4;
+	unsigned long host_fs_base, host_gs_base;
+	u16 host_fs_sel, host_gs_sel;
+};
+
+struct ksplit_vcpu {
+	struct kref ref;
+	struct ksplit_vm *vm;
+	u32 id;				/* KVM's vCPU id, for the log */
+	u32 nr;				/* index in vm->vcpus */
+	struct mutex mutex;
+	struct ksplit_channel chan;
+
+	/* vmenter.S: */
+	unsigned long regs[17];
+	u64 spec_ctrl;
+	struct ksplit_hw_vmcs *current_vmcs;
+
+	struct ksplit_hw_vmcs vmcs[KSPLIT_NR_VMCS];
+	struct ksplit_run run;		/* the copy that was checked */
+	struct fpu_guest *fpu;
+
+	struct ksplit_root *root;	/* referenced while loaded */
+	u64 tlb_gen;
+	int mode;
+	int cpu;			/* where mode != OUTSIDE, or last was */
+	int last_cpu;			/* for VPID/EPT hygiene */
+	bool kicked;
+	bool interrupted;		/* the client's call is */
+	bool ran_l2;
+	wait_queue_head_t wq;		/* KSPLIT_BLOCK */
+	u64 exits;
+};
+
+/* Outcome of an EPT violation.  back/ept.c. */
+enum ksplit_fault_result {
+	KSPLIT_FAULT_DONE,		/* entry installed (or race): enter again */
+	KSPLIT_FAULT_VIOLATION,		/* worker's tables do not allow it */
+	KSPLIT_FAULT_MISCONFIG,		/* reserved bits in the worker's tables */
+	KSPLIT_FAULT_BACKING,		/* owner's page needs KSPLIT_FAULT_IN */
+};
+
+struct ksplit_ept_fault {
+	u64 gpa;
+	u64 qualification;		/* in: hardware's; out: of the worker's
+					 * tables, for VIOLATION */
+	u64 backing;			/* out: window address, for BACKING */
+	bool backing_write;
+};
+
+/* ------------------------------------------------------ back/main.c -- */
+
+extern struct ksplit_hw ksplit_hw;	/* __ro_after_init */
+extern struct ksplit_info ksplit_info;	/* __ro_after_init */
+
+/* VMXON on every CPU while at least one VM exists. */
+int ksplit_hw_get(void);
+void ksplit_hw_put(void);
+
+#define ksplit_vm_err(vm, fmt, ...)					\
+	pr_err_ratelimited("kvm-split: uid %u worker %d VM %u: " fmt "\n", \
+			   from_kuid(&init_user_ns,			\
+				     (vm)->session->tenant->uid),	\
+			   (vm)->session->worker, (vm)->id, ##__VA_ARGS__)
+
+/* -------------------------------------------------------- back/vm.c -- */
+
+/* Makes a VM and returns its descriptor; takes its own reference to owner. */
+int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner);
+/* Every later run, block and call fails; kicks all vCPUs.  Any context that
+ * may not sleep included. */
+void ksplit_vm_kill(struct ksplit_vm *vm);
+void ksplit_vm_put(struct ksplit_vm *vm);
+void ksplit_vcpu_put(struct ksplit_vcpu *vcpu);
+/* A new reference to the object behind a descriptor, if it is one of this
+ * session's; NULL otherwise. */
+struct ksplit_vm *ksplit_vm_from_fd(struct ksplit_session *session, int fd);
+struct ksplit_vcpu *ksplit_vcpu_from_fd(struct ksplit_session *session, int fd);
+
+/* ------------------------------------------------------ back/vcpu.c -- */
+
+int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu);
+void ksplit_vcpu_free_hw(struct ksplit_vcpu *vcpu);
+long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg);
+long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg);
+long ksplit_vcpu_vmclear(struct ksplit_vcpu *vcpu, unsigned long index);
+long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg);
+long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg,
+		     bool set);
+/* Sticky: the next entry leaves at once, a sleep ends.  Any context. */
+void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu);
+/* The client's call on this vCPU got a signal: kick, and say so to the worker
+ * until the call is replied to. */
+void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu);
+void ksplit_vcpu_call_done(struct ksplit_vcpu *vcpu);
+/* Forces every vCPU of the VM out of guest mode and waits until it has left.
+ * With vm->tlb_gen raised before, no CPU uses an older translation when this
+ * returns.  Interrupts must be on; spinlocks may be held. */
+void ksplit_vm_kick_sync(struct ksplit_vm *vm);
+
+/* ------------------------------------------------------- back/mem.c -- */
+
+int ksplit_mem_init(struct ksplit_vm *vm);	/* registers the notifier */
+/* All vCPUs are gone.  Unregisters, unpins, frees everything. */
+void ksplit_mem_destroy(struct ksplit_vm *vm);
+
+/*
+ * The front parsed a client's KVM_SET_USER_MEMORY_REGION(2) from its own copy
+ * of the bytes.  prepare runs before the worker sees the call and enters a new
+ * slot (or checks a change); finish after the reply: drops the slot if the
+ * call failed and prepare made it, or if the call deleted it.
+ */
+struct ksplit_slot_change {
+	u32 key;
+	u64 gpa, size, hva;
+	u32 flags;			/* KVM_MEM_* */
+	bool created;			/* set by prepare */
+};
+int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
+void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c,
+			bool success);
+
+int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma);
+long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
+			 bool map);		/* map false: FAULT_IN */
+long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
+/* Zaps and unpins window pages that the notifier marked; worker context. */
+void ksplit_windows_sync(struct ksplit_vm *vm);
+/* The slot whose window holds addr, or NULL.  Under mmu_lock or slots_lock. */
+struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
+
+/* ------------------------------------------------------- back/ept.c -- */
+
+/*
+ * Finds or makes the root for the worker's table at @key and stores a
+ * reference to it in vcpu->root (dropping the one before).  May sleep.
+ */
+int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key);
+void ksplit_root_unload(struct ksplit_vcpu *vcpu);
+/* Handles a violation on vcpu->root.  Sleeps; current is the worker. */
+int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
+long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
+/* Under mmu_lock: takes the owner's range [start, end) out of every root.
+ * Returns whether anything was there (the caller raises tlb_gen, kicks). */
+bool ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
+/* Under mmu_lock: accessed bits of the range; clears them if @clear. */
+bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
+/* Under mmu_lock: detaches every root / every root that is not linear. */
+void ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
+void ksplit_ept_destroy(struct ksplit_vm *vm);
+/* Frees detached roots that no CPU uses any more.  Sleeps. */
+void ksplit_ept_reap(struct ksplit_vm *vm);
+
+/* ------------------------------------------------------------ front -- */
+
+int ksplit_front_init(void);
+
+void ksplit_channel_init(struct ksplit_channel *chan);
+/* Fails every call, waiting or handed out, with -EIO. */
+void ksplit_channel_kill(struct ksplit_channel *chan);
+/* KSPLIT_NEXT on a session (vcpu NULL) or on a vCPU. */
+long ksplit_channel_next(struct ksplit_session *session,
+			 struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
+			 struct ksplit_next __user *arg);
+void ksplit_session_put(struct ksplit_session *session);
+
+#endif /* KSPLIT_H */
