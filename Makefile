@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# kvm-split: see README.md; "make help" lists the targets. Everything made goes
+# below build/.
+
+# split, stock or debug
+KERNEL ?= split
+
+VMM := $(MAKE) --no-print-directory -C vmm-daemon O=$(CURDIR)/build/vmm-daemon
+UNIT := $(MAKE) --no-print-directory -C tests/unit O=$(CURDIR)/build/unit
+HEAVY := scripts/heavy
+
+export KERNEL
+
+.DEFAULT_GOAL := help
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check tcb bench lint clean
+
+help:
+	@echo 'make deps      install the Debian packages that everything below needs'
+	@echo 'make kernel    build the host kernel: KERNEL=split (default), stock or debug'
+	@echo 'make libkvm    build upstream KVM as a user-space library'
+	@echo 'make daemon    build the worker, the supervisor and the launcher'
+	@echo 'make image     make the root disk of the testbed'
+	@echo 'make demo      boot a guest in unmodified QEMU on the split kernel, and compare;'
+	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
+	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
+	@echo 'make tcb       count the lines in ring 0; fails above the budget'
+	@echo 'make bench     compare with in-tree KVM in instructions'
+	@echo 'make lint      static checks of scripts'
+	@echo 'make clean     remove everything built but the kernel trees'
+
+deps:
+	@scripts/setup
+
+# The two kernel trees below build/.
+tree: deps
+	@scripts/prepare-tree
+
+kernel: tree
+	@scripts/build-kernel $(KERNEL)
+
+# What demo and check compare: the kernel asked for, and in-tree KVM.
+kernels: tree
+	@scripts/build-kernel stock
+	@[ '$(KERNEL)' = stock ] || scripts/build-kernel $(KERNEL)
+
+# libkvm is compiled against the configured split kernel.
+libkvm libkvm-stubs: tree
+	@scripts/build-kernel split
+	@$(HEAVY) $@ $(VMM) $@
+
+daemon: libkvm
+	@$(HEAVY) $@ $(VMM) $@
+
+image: deps
+	@scripts/make-image
+	@scripts/make-guest
+
+demo: kernels image
+	@[ '$(KERNEL)' = stock ] || [ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
+	@scripts/demo
+
+check: kernels image
+	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
+	@tests/run $(TESTS)
+
+tcb: deps
+	@scripts/tcb
+
+bench: kernels image
+	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
+	@tests/bench/run
+
+lint: deps
+	@shellcheck -x scripts/setup scripts/tcb scripts/demo scripts/heavy scripts/build-kernel \
+		scripts/make-image scripts/make-guest scripts/lib.sh tests/system/determinism .ci/run
+
+clean:
+	@find build -mindepth 1 -maxdepth 1 ! -name 'linux-*' -exec rm -rf {} +
