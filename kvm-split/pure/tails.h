@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which bytes of a client a worker may touch during one of its ioctls, which
+ * eventfds it may take, and what a kvm_run must look like to reach a client.
+ *
+ * Invariant: nothing outside [arg, arg + _IOC_SIZE(cmd)) but what the one table
+ * in tails.c names; nothing at all during KVM_RUN.
+ */
+#ifndef KSPLIT_TAILS_H
+#define KSPLIT_TAILS_H
+
+#include "env.h"
+
+int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
+			u64 addr, u32 len, bool write);
+bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched,
+			    int fd);
+int ksplit_check_kvm_run(const void *run);
+
+#endif /* KSPLIT_TAILS_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Values of a worker's that reach WRMSR, XSETBV or MOV DR in ring 0.
+ *
+ * Invariant: a struct ksplit_run that passed ksplit_check_run_values() cannot
+ * make one of these instructions fault.
+ */
+#ifndef KSPLIT_VALUES_H
+#define KSPLIT_VALUES_H
+
+#include "vmcs_policy.h"
+
+#define KSPLIT_RUN_FLAGS						\
+	(KSPLIT_RUN_FLUSH_VPID | KSPLIT_RUN_EXIT_AT_ONCE |		\
+	 KSPLIT_RUN_DEBUGREGS | KSPLIT_RUN_FLUSH_ALL | KSPLIT_RUN_NESTED)
+
+bool ksplit_canonical(u64 va, u32 virt_bits);
+bool ksplit_xcr0_valid(u64 xcr0, u64 allowed);
+int ksplit_check_run_values(const struct ksplit_hw *hw,
+			    const struct ksplit_run *run);
+
+#endif /* KSPLIT_VALUES_H */

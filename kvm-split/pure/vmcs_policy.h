@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a worker may put in a VMCS.  docs/vmcs-policy.md is generated from this
+ * table and these rules.
+ *
+ * Invariant: ksplit_decode() is the only way from a worker's value to a value
+ * that is written into a real VMCS.
+ */
+#ifndef KSPLIT_VMCS_POLICY_H
+#define KSPLIT_VMCS_POLICY_H
+
+#include "env.h"
+
+/**
+ * enum ksplit_class - who decides a field's value
+ * @KSPLIT_NEVER: nobody: not used in this version, never written
+ * @KSPLIT_STUB:	the stub; what the worker writes is ignored
+ * @KSPLIT_HOST:	host state: the stub; what the worker writes is ignored
+ * @KSPLIT_CTL:	controls: the worker's wish, merged with the policy
+ * @KSPLIT_GUEST:	the worker: guest state and plain values, checked
+ * @KSPLIT_EXIT:	the CPU: read-only exit information
+ * @KSPLIT_ADDR:	the worker names memory of its own, which the stub reads
+ *			(EPT_POINTER, MSR_BITMAP); never written as it is
+ */
+enum ksplit_class {
+	KSPLIT_NEVER,
+	KSPLIT_STUB,
+	KSPLIT_HOST,
+	KSPLIT_CTL,
+	KSPLIT_GUEST,
+	KSPLIT_EXIT,
+	KSPLIT_ADDR,
+};
+
+/**
+ * enum ksplit_group - fields that are read together
+ * @KSPLIT_G_NONE: the CPU never changes it: what the worker wrote is valid
+ * @KSPLIT_G_EXIT:	reason, interruption information, IDT vectoring
+ * @KSPLIT_G_BASIC:	RIP, RFLAGS, interruptibility
+ * @KSPLIT_G_RSP:	RSP
+ * @KSPLIT_G_INSN:	length of the instruction that exited
+ * @KSPLIT_G_QUAL:	exit qualification
+ * @KSPLIT_G_ADDR:	guest linear and guest physical address
+ * @KSPLIT_G_ERROR:	error codes of interruption and IDT vectoring
+ * @KSPLIT_G_VMX:	VM-exit instruction information, I/O RCX..RIP
+ * @KSPLIT_G_CR:	CR0, CR3, CR4, EFER
+ * @KSPLIT_G_PDPTR:	PDPTEs
+ * @KSPLIT_G_MODE:	access rights of CS and SS
+ * @KSPLIT_G_SEG:	the other 30 fields of segments
+ * @KSPLIT_G_DT:	GDTR, IDTR
+ * @KSPLIT_G_SYSENTER:	SYSENTER MSRs
+ * @KSPLIT_G_ENTRY:	VM-entry controls and interruption information
+ * @KSPLIT_G_MISC:	DR7, DEBUGCTL, activity, pending debug exceptions
+ */
+enum ksplit_group {
+	KSPLIT_G_NONE,
+	KSPLIT_G_EXIT,
+	KSPLIT_G_BASIC,
+	KSPLIT_G_RSP,
+	KSPLIT_G_INSN,
+	KSPLIT_G_QUAL,
+	KSPLIT_G_ADDR,
+	KSPLIT_G_ERROR,
+	KSPLIT_G_VMX,
+	KSPLIT_G_CR,
+	KSPLIT_G_PDPTR,
+	KSPLIT_G_MODE,
+	KSPLIT_G_SEG,
+	KSPLIT_G_DT,
+	KSPLIT_G_SYSENTER,
+	KSPLIT_G_ENTRY,
+	KSPLIT_G_MISC,
+	KSPLIT_NR_GROUPS
+};
+
+#define KSPLIT_GROUP(name)	(1u << KSPLIT_G_##name)
+
+/* First slot of a [width << 2 | type]: KSPLIT_SLOT_BASES as an expression. */
+#define KSPLIT_SLOT_BASE(kind)						\
+	((kind) == 0 ? 0 : (kind) == 1 ? 8 : (kind) == 2 ? 8 :		\
+	 (kind) == 3 ? 24 : (kind) == 4 ? 32 : (kind) == 5 ? 72 :	\
+	 (kind) == 6 ? 73 : (kind) == 7 ? 89 : (kind) == 8 ? 96 :	\
+	 (kind) == 9 ? 120 : (kind) == 10 ? 128 : (kind) == 11 ? 152 :	\
+	 (kind) == 12 ? 160 : (kind) == 13 ? 168 : (kind) == 14 ? 176 : 208)
+#define KSPLIT_SLOT(encoding)						\
+	(KSPLIT_SLOT_BASE(KSPLIT_FIELD_KIND(encoding)) +		\
+	 KSPLIT_FIELD_INDEX(encoding))
+
+/* KSPLIT_F_GUEST_RIP: the encoding; KSPLIT_S_GUEST_RIP: the slot. */
+enum {
+#define N(encoding, name) KSPLIT_F_##name = (encoding),
+#define F(encoding, name, cls, group, cpu_writes) \
+	KSPLIT_F_##name = (encoding), KSPLIT_S_##name = KSPLIT_SLOT(encoding),
+#include "vmcs_fields.h"
+#undef F
+#undef N
+};
+
+/**
+ * struct ksplit_field - one slot
+ * @encoding:	SDM encoding
+ * @cls:	enum ksplit_class
+ * @group:	enum ksplit_group
+ * @cpu_writes:	whether the CPU may change it in the guest or at VM exit
+ * @width:	bytes: 2, 4 or 8
+ * @present:	false for a slot that no field has (its @cls is KSPLIT_NEVER)
+ */
+struct ksplit_field {
+	u32 encoding;
+	u8 cls;
+	u8 group;
+	u8 cpu_writes;
+	u8 width;
+	u8 present;
+};
+
+extern const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS];
+
+int ksplit_field_slot(u32 encoding);
+
+/* The control words that are merged. */
+enum ksplit_ctl {
+	KSPLIT_CTL_PIN,
+	KSPLIT_CTL_PROC,
+	KSPLIT_CTL_PROC2,
+	KSPLIT_CTL_EXIT,
+	KSPLIT_CTL_ENTRY,
+	KSPLIT_NR_CTLS
+};
+
+/**
+ * struct ksplit_policy - the policy for one control word
+ * @may:	the worker chooses
+ * @must:	always set; the CPU must be able to
+ * @force:	set if the CPU can
+ * @shown:	clear, although the synthetic capability MSRs show the worker
+ *		that it may be set: upstream KVM insists on it
+ *
+ * Every other bit is clear unless the CPU demands it.
+ */
+struct ksplit_policy {
+	u32 may;
+	u32 must;
+	u32 force;
+	u32 shown;
+};
+
+extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
+
+/* struct ksplit_hw.config: the provider's choice. */
+#define KSPLIT_CFG_HLT		(1u << 0)	/* guests may HLT the CPU */
+#define KSPLIT_CFG_MWAIT	(1u << 1)	/* guests may MONITOR/MWAIT it */
+
+#define KSPLIT_VMX_MSR(msr)	((msr) - 0x480)
+
+/**
+ * struct ksplit_hw - the processor, as found at boot
+ * @msr:	real VMX capability MSRs from 0x480, 0 where the CPU has none
+ * @supported:	slots of fields that exist, found by VMREAD
+ * @maxphyaddr:	physical address bits
+ * @virt_bits:	linear address bits: 48 or 57
+ * @has_pat:	load/save PAT controls are used (always, set by caps_init)
+ * @config:	KSPLIT_CFG_*
+ * @cr4_allowed: CR4 bits that a guest may have; bits outside of the policy's
+ *		own list are ignored
+ * @efer_allowed: EFER bits that a guest may have (of SCE, LME, LMA, NX)
+ * @debugctl:	DEBUGCTL bits of the host that must stay on in the guest
+ *		(FREEZE_IN_SMM)
+ * @spec_ctrl:	bits that WRMSR(SPEC_CTRL) accepts, 0: no such MSR
+ * @xcr0:	XCR0 features that a guest may enable
+ * @has_tsc_aux: TSC_AUX exists
+ * @ctl:	out: real control = (wanted & allowed1) | allowed0
+ * @synthetic:	out: the capability MSRs that a worker is shown
+ */
+struct ksplit_hw {
+	u64 msr[KSPLIT_NR_VMX_MSRS];
+	u64 supported[KSPLIT_SLOT_WORDS];
+	u8 maxphyaddr;
+	u8 virt_bits;
+	bool has_pat;
+	bool has_tsc_aux;
+	u32 config;
+	u64 cr4_allowed;
+	u64 efer_allowed;
+	u64 debugctl;
+	u64 spec_ctrl;
+	u64 xcr0;
+	struct {
+		u32 allowed0;
+		u32 allowed1;
+	} ctl[KSPLIT_NR_CTLS];
+	u64 synthetic[KSPLIT_NR_VMX_MSRS];
+};
+
+int ksplit_caps_init(struct ksplit_hw *hw);
+
+/**
+ * struct ksplit_vmcs_state - the stub's copy of a worker's VMCS
+ * @want:	the worker's values
+ * @real:	what decode last gave for the real VMCS.  Slots with cpu_writes
+ *		mean nothing once the guest has run
+ * @write:	slots whose @real has to be VMWRITten; the caller clears them
+ * @pending:	decode's own: dirty slots of calls that were refused
+ * @debugregs:	in: this run switches DR0-DR3 and DR6
+ *		(KSPLIT_RUN_DEBUGREGS).  Without, MOV DR exits and DR7 enables
+ *		no breakpoint
+ * @had_debugregs: decode's own: @debugregs of the last decode
+ * @fresh:	decode's own: nothing was decoded since reset
+ */
+struct ksplit_vmcs_state {
+	u64 want[KSPLIT_NR_SLOTS];
+	u64 real[KSPLIT_NR_SLOTS];
+	u64 write[KSPLIT_SLOT_WORDS];
+	u64 pending[KSPLIT_SLOT_WORDS];
+	bool debugregs;
+	bool had_debugregs;
+	bool fresh;
+};
+
+void ksplit_vmcs_reset(struct ksplit_vmcs_state *s);
+int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s,
+		  const u64 dirty[KSPLIT_SLOT_WORDS], u32 *ret_bad);
+
+u32 ksplit_exit_groups(u32 exit_reason);
+
+static inline bool ksplit_slot_test(const u64 *map, unsigned int slot)
+{
+	return map[slot / 64] >> (slot % 64) & 1;
+}
+
+static inline void ksplit_slot_set(u64 *map, unsigned int slot)
+{
+	map[slot / 64] |= 1ull << (slot % 64);
+}
+
+#endif /* KSPLIT_VMCS_POLICY_H */
