@@ -31,6 +31,8 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include <asm/fpu/types.h>
+
 #include "uapi/kvm_split.h"
 #include "pure/vmcs_policy.h"
 
@@ -195,15 +197,15 @@ struct ksplit_hw_vmcs {
 	struct list_head loaded;	/* per-CPU list of VMCSs on that CPU */
 	int cpu;			/* where it is active, -1: nowhere */
 	bool launched;
+	bool prepared;			/* the stub's own fields are written */
 	bool flush_vpid;
 	u16 vpid;
 	struct ksplit_vmcs_state state;
-	u8 *msr_bitmap;
-	/* host-state cache */
-	unsigned long host_rsp;
-	unsigned long host_cr3, host_cr4;
-	unsigned long host_fs_base, host_gs_base;
-	u16 host_fs_sel, host_gs_sel;
+	u64 *msr_bitmap;
+	/* Host state as last written; host_cpu: of which CPU. */
+	int host_cpu;
+	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;
+	u64 eptp;
 };
 
 struct ksplit_vcpu {
@@ -221,7 +223,9 @@ struct ksplit_vcpu {
 
 	struct ksplit_hw_vmcs vmcs[KSPLIT_NR_VMCS];
 	struct ksplit_run run;		/* the copy that was checked */
-	struct fpu_guest *fpu;
+	struct ksplit_exit *exit;	/* back/vcpu.c */
+	struct fpu_guest fpu;
+	u32 last_index;			/* vmcs_index of the last run */
 
 	struct ksplit_root *root;	/* referenced while loaded */
 	u64 tlb_gen;
@@ -230,7 +234,6 @@ struct ksplit_vcpu {
 	int last_cpu;			/* for VPID/EPT hygiene */
 	bool kicked;
 	bool interrupted;		/* the client's call is */
-	bool ran_l2;
 	wait_queue_head_t wq;		/* KSPLIT_BLOCK */
 	u64 exits;
 };

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The processor: what VMX offers, and VMX operation on every CPU while there
+ * is a VM.
+ *
+ * Invariant: a CPU is in VMX operation exactly while ksplit_cpu.on is set
+ * there, and leaves it with every VMCS cleared, also when it goes offline, the
+ * machine suspends, reboots or crashes.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/debugfs.h>
+#include <linux/init.h>
+#include <linux/seq_file.h>
+#include <linux/syscore_ops.h>
+
+#include <asm/cpu_device_id.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/intel_pt.h>
+#include <asm/msr.h>
+#include <asm/reboot.h>
+#include <asm/tlbflush.h>
+
+#include "vmx.h"
+
+DEFINE_PER_CPU(struct ksplit_cpu, ksplit_cpu);
+DEFINE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
+struct ksplit_hw ksplit_hw __ro_after_init;
+struct ksplit_info ksplit_info __ro_after_init;
+
+u64 ksplit_host_xss __ro_after_init;
+
+/* vmenter.S: VMRESUME may fault once VMX is off for a reboot. */
+bool kvm_rebooting;
+
+static DEFINE_MUTEX(ksplit_hw_lock);
+static unsigned int ksplit_hw_users;
+
+/* ------------------------------------------------- VMX operation -- */
+
+static int ksplit_vmxon(u64 pa)
+{
+	cr4_set_bits(X86_CR4_VMXE);
+	asm goto("1: vmxon %[pa]\n\t"
+		 _ASM_EXTABLE(1b, %l[fault])
+		 : : [pa] "m" (pa) : : fault);
+	return 0;
+fault:
+	cr4_clear_bits(X86_CR4_VMXE);
+	return -EFAULT;
+}
+
+static void ksplit_vmxoff(void)
+{
+	asm goto("1: vmxoff\n\t"
+		 _ASM_EXTABLE(1b, %l[fault])
+		 : : : "cc", "memory" : fault);
+fault:
+	cr4_clear_bits(X86_CR4_VMXE);
+}
+
+static int ksplit_cpu_on(void)
+{
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	int r;
+
+	if (c->on)
+		return 0;
+	/* Another hypervisor has this CPU. */
+	if (cr4_read_shadow() & X86_CR4_VMXE)
+		return -EBUSY;
+	intel_pt_handle_vmx(1);
+	r = ksplit_vmxon(__pa(c->vmxon));
+	if (r) {
+		intel_pt_handle_vmx(0);
+		return r;
+	}
+	c->on = true;
+	rdmsrl_safe(MSR_STAR, &c->host_msr[KSPLIT_MSR_STAR]);
+	rdmsrl_safe(MSR_LSTAR, &c->host_msr[KSPLIT_MSR_LSTAR]);
+	rdmsrl_safe(MSR_CSTAR, &c->host_msr[KSPLIT_MSR_CSTAR]);
+	rdmsrl_safe(MSR_SYSCALL_MASK, &c->host_msr[KSPLIT_MSR_SYSCALL_MASK]);
+	rdmsrl_safe(MSR_TSC_AUX, &c->host_msr[KSPLIT_MSR_TSC_AUX]);
+	return 0;
+}
+
+static void ksplit_cpu_off(void)
+{
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+
+	if (!c->on)
+		return;
+	ksplit_vmcs_clear_cpu();
+	ksplit_vmxoff();
+	intel_pt_handle_vmx(0);
+	c->on = false;
+}
+
+static int ksplit_cpu_online(unsigned int cpu)
+{
+	unsigned long flags;
+	int r;
+
+	local_irq_save(flags);
+	r = ksplit_cpu_on();
+	local_irq_restore(flags);
+	if (r)
+		pr_err("kvm-split: VMXON failed on CPU %u: %d\n", cpu, r);
+	return r;
+}
+
+static int ksplit_cpu_offline(unsigned int cpu)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	ksplit_cpu_off();
+	local_irq_restore(flags);
+	return 0;
+}
+
+static int ksplit_suspend(void *data)
+{
+	ksplit_cpu_off();
+	return 0;
+}
+
+static void ksplit_resume(void *data)
+{
+	if (ksplit_hw_users)
+		WARN_ON(ksplit_cpu_on());
+}
+
+static void ksplit_shutdown_cpu(void *unused)
+{
+	ksplit_cpu_off();
+}
+
+static void ksplit_shutdown(void *data)
+{
+	kvm_rebooting = true;
+	on_each_cpu(ksplit_shutdown_cpu, NULL, 1);
+}
+
+static const struct syscore_ops ksplit_syscore_ops = {
+	.suspend = ksplit_suspend,
+	.resume = ksplit_resume,
+	.shutdown = ksplit_shutdown,
+};
+
+static struct syscore ksplit_syscore = {
+	.ops = &ksplit_syscore_ops,
+};
+
+/* A crash or an emergency restart: INIT must not be blocked, VMCSs flushed. */
+static void ksplit_emergency(void)
+{
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	struct ksplit_hw_vmcs *v;
+
+	kvm_rebooting = true;
+	if (!c->on || !(__read_cr4() & X86_CR4_VMXE))
+		return;
+	list_for_each_entry(v, &c->loaded, loaded)
+		vmx_clear(__pa(v->region));
+	ksplit_vmxoff();
+}
+
+/**
+ * ksplit_hw_get - enters VMX operation on every CPU for the first VM
+ *
+ * Context: may sleep.
+ * Return: 0, -EBUSY if another hypervisor has a CPU, -EFAULT if VMXON faults.
+ */
+int ksplit_hw_get(void)
+{
+	int r = 0;
+
+	mutex_lock(&ksplit_hw_lock);
+	if (!ksplit_hw_users) {
+		cpu_emergency_register_virt_callback(ksplit_emergency);
+		r = cpuhp_setup_state(CPUHP_AP_KVM_ONLINE, "kvm-split:online",
+				      ksplit_cpu_online, ksplit_cpu_offline);
+		if (r)
+			cpu_emergency_unregister_virt_callback(ksplit_emergency);
+	}
+	if (!r)
+		ksplit_hw_users++;
+	mutex_unlock(&ksplit_hw_lock);
+	return r;
+}
+
+/**
+ * ksplit_hw_put - leaves VMX operation after the last VM
+ *
+ * Context: may sleep.
+ */
+void ksplit_hw_put(void)
+{
+	mutex_lock(&ksplit_hw_lock);
+	if (!--ksplit_hw_users) {
+		cpuhp_remove_state(CPUHP_AP_KVM_ONLINE);
+		cpu_emergency_unregister_virt_callback(ksplit_emergency);
+	}
+	mutex_unlock(&ksplit_hw_lock);
+}
+
+/* ---------------------------------------------- what is there -- */
+
+static u64 __init ksplit_rdmsr(u32 msr)
+{
+	u64 value = 0;
+
+	rdmsrl_safe(msr, &value);
+	return value;
+}
+
+/* Which fields this CPU has: ask it, on a scratch VMCS. */
+static int __init ksplit_probe_fields(void)
+{
+	struct vmcs_region *region;
+	unsigned long flags, value;
+	unsigned int slot;
+	int r;
+
+	region = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!region)
+		return -ENOMEM;
+	region->revision = (u32)ksplit_hw.msr[0];
+
+	local_irq_save(flags);
+	r = ksplit_cpu_on();
+	if (!r) {
+		if (vmx_clear(__pa(region)) || vmx_ptrld(__pa(region)))
+			r = -EIO;
+		for (slot = 0; !r && slot < KSPLIT_NR_SLOTS; slot++)
+			if (ksplit_fields[slot].present &&
+			    vmx_read_ok(ksplit_fields[slot].encoding, &value))
+				__set_bit(slot, (unsigned long *)ksplit_hw.supported);
+		vmx_clear(__pa(region));
+		ksplit_cpu_off();
+	}
+	local_irq_restore(flags);
+	free_page((unsigned long)region);
+	return r;
+}
+
+/* MSRs that KVM's own set-up reads; the worker cannot. */
+static const u32 ksplit_host_msrs[] __initconst = {
+	MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_MISC_ENABLE, MSR_IA32_FEAT_CTL,
+	MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_CORE_CAPS, MSR_PLATFORM_INFO,
+	MSR_IA32_UCODE_REV, MSR_IA32_SPEC_CTRL, MSR_IA32_TSX_CTRL,
+	MSR_IA32_SYSENTER_CS, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_TSC_AUX, MSR_IA32_XSS, MSR_MTRRcap, MSR_IA32_MCG_CAP,
+};
+
+static void __init ksplit_init_info(void)
+{
+	struct ksplit_info *info = &ksplit_info;
+	struct cpuinfo_x86 *c = &boot_cpu_data;
+	unsigned int i;
+
+	BUILD_BUG_ON(NCAPINTS + NBUGINTS > KSPLIT_NR_CPU_WORDS);
+	BUILD_BUG_ON(ARRAY_SIZE(ksplit_host_msrs) > KSPLIT_NR_HOST_MSRS);
+
+	info->abi_version = KSPLIT_ABI_VERSION;
+	info->nr_cpus = num_online_cpus();
+	info->phys_bits = c->x86_phys_bits;
+	info->virt_bits = c->x86_virt_bits;
+	info->cache_bits = c->x86_cache_bits;
+	info->vendor = c->x86_vendor;
+	info->family = c->x86;
+	info->model = c->x86_model;
+	info->stepping = c->x86_stepping;
+	info->tsc_khz = tsc_khz;
+	info->nr_cpu_words = NCAPINTS + NBUGINTS;
+	info->nr_bug_words = NBUGINTS;
+	memcpy(info->cpu_word, c->x86_capability, sizeof(c->x86_capability));
+	memcpy(info->vmx_msr, ksplit_hw.synthetic, sizeof(info->vmx_msr));
+	info->xcr0 = ksplit_hw.xcr0;
+	info->xfeatures = ksplit_hw.xcr0;
+	info->xstate_size = fpu_user_cfg.default_size;
+	for (i = 0; i < ARRAY_SIZE(ksplit_host_msrs); i++) {
+		u64 value;
+
+		if (rdmsrl_safe(ksplit_host_msrs[i], &value))
+			continue;
+		/* The kernel's entry points are not the worker's business. */
+		if (ksplit_host_msrs[i] == MSR_LSTAR ||
+		    ksplit_host_msrs[i] == MSR_CSTAR)
+			value = 0;
+		info->msr[info->nr_msrs].index = ksplit_host_msrs[i];
+		info->msr[info->nr_msrs++].value = value;
+	}
+}
+
+/* CR4 bits that a guest may have if the host's kernel knows the feature. */
+static const struct {
+	u32 feature;
+	u64 cr4;
+} ksplit_cr4_features[] __initconst = {
+	{ X86_FEATURE_FSGSBASE, X86_CR4_FSGSBASE },
+	{ X86_FEATURE_LA57, X86_CR4_LA57 },
+	{ X86_FEATURE_PCID, X86_CR4_PCIDE },
+	{ X86_FEATURE_PKU, X86_CR4_PKE },
+	{ X86_FEATURE_SMAP, X86_CR4_SMAP },
+	{ X86_FEATURE_SMEP, X86_CR4_SMEP },
+	{ X86_FEATURE_UMIP, X86_CR4_UMIP },
+	{ X86_FEATURE_XSAVE, X86_CR4_OSXSAVE },
+};
+
+static int __init ksplit_init_hw(void)
+{
+	struct ksplit_hw *hw = &ksplit_hw;
+	u64 feat;
+	unsigned int i;
+	int cpu, r;
+
+	if (!boot_cpu_has(X86_FEATURE_VMX)) {
+		pr_info("kvm-split: no VMX\n");
+		return -EOPNOTSUPP;
+	}
+	feat = ksplit_rdmsr(MSR_IA32_FEAT_CTL);
+	if (!(feat & FEAT_CTL_LOCKED) ||
+	    !(feat & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+		pr_err("kvm-split: VMX disabled by the firmware\n");
+		return -EOPNOTSUPP;
+	}
+	for (i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
+		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
+	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
+	hw->maxphyaddr = boot_cpu_data.x86_phys_bits;
+	hw->virt_bits = boot_cpu_data.x86_virt_bits;
+	hw->xcr0 = 0;
+	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
+		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
+			   fpu_user_cfg.default_features;
+	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
+	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) ||
+			  boot_cpu_has(X86_FEATURE_RDPID);
+	if (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL)) {
+		hw->spec_ctrl = SPEC_CTRL_IBRS | SPEC_CTRL_STIBP;
+		if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
+			hw->spec_ctrl |= SPEC_CTRL_SSBD;
+	}
+	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
+			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
+			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
+			  X86_CR4_VMXE;
+	for (i = 0; i < ARRAY_SIZE(ksplit_cr4_features); i++)
+		if (boot_cpu_has(ksplit_cr4_features[i].feature))
+			hw->cr4_allowed |= ksplit_cr4_features[i].cr4;
+
+	for_each_possible_cpu(cpu) {
+		struct ksplit_cpu *c = &per_cpu(ksplit_cpu, cpu);
+		struct page *page;
+
+		INIT_LIST_HEAD(&c->loaded);
+		page = alloc_pages_node(cpu_to_node(cpu),
+					GFP_KERNEL | __GFP_ZERO, 0);
+		if (!page)
+			return -ENOMEM;
+		c->vmxon = page_address(page);
+		c->vmxon->revision = (u32)hw->msr[0];
+	}
+	r = ksplit_probe_fields();
+	if (!r)
+		r = ksplit_caps_init(hw);
+	if (r)
+		pr_err("kvm-split: this CPU's VMX lacks what is needed: %d\n", r);
+	return r;
+}
+
+/* -------------------------------------------------- statistics -- */
+
+static const char * const ksplit_stat_names[] = {
+#define X(name) #name,
+	KSPLIT_STATS(X)
+#undef X
+};
+
+static int ksplit_stats_show(struct seq_file *m, void *v)
+{
+	unsigned long total, ring0;
+	unsigned int i;
+	long n;
+	int cpu;
+
+	for (i = 0; i < KSPLIT_NR_STATS; i++) {
+		n = 0;
+		for_each_possible_cpu(cpu)
+			n += per_cpu(ksplit_stats, cpu).n[i];
+		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], n);
+	}
+	for (i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
+		total = 0;
+		ring0 = 0;
+		for_each_possible_cpu(cpu) {
+			total += per_cpu(ksplit_stats, cpu).exits[i];
+			ring0 += per_cpu(ksplit_stats, cpu).exits_ring0[i];
+		}
+		if (total)
+			seq_printf(m, "exit_%u %lu\nexit_%u_ring0 %lu\n",
+				   i, total, i, ring0);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(ksplit_stats);
+
+static int __init ksplit_init(void)
+{
+	int r;
+
+	r = ksplit_init_hw();
+	if (r)
+		return r == -EOPNOTSUPP ? 0 : r;
+	ksplit_init_info();
+	ksplit_vmcs_init_tables();
+	register_syscore(&ksplit_syscore);
+	r = ksplit_front_init();
+	if (r) {
+		unregister_syscore(&ksplit_syscore);
+		return r;
+	}
+	debugfs_create_file("stats", 0444,
+			    debugfs_create_dir("kvm_split", NULL), NULL,
+			    &ksplit_stats_fops);
+	pr_info("kvm-split: ready, ABI %u\n", KSPLIT_ABI_VERSION);
+	return 0;
+}
+late_initcall(ksplit_init);

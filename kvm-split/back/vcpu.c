@@ -1,0 +1,1221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running a vCPU.
+ *
+ * KSPLIT_RUN is decode, apply, enter.  Decode copies what the worker wrote and
+ * checks the complete result without effect; apply and enter cannot fail on a
+ * value.  An exit that the stub consumes (host interrupts, NMIs, machine
+ * checks, split locks, EPT violations that it can resolve, a timer that only
+ * re-arms) enters again; every other one returns to the worker.
+ *
+ * Invariants: host MSRs, debug registers, XCR0, XSS and PKRU are the host's
+ * again before interrupts are on; an event whose delivery an exit interrupted
+ * is either put back for the next entry or reported as IDT-vectoring
+ * information, never both; a kick enters and leaves at once, it never skips an
+ * entry; after a return with -EINTR nothing has been entered.
+ */
+#include <linux/hrtimer.h>
+#include <linux/kvm_host.h>
+#include <linux/resume_user_mode.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include <asm/cpu_entry_area.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/mce.h>
+#include <asm/mmu_context.h>
+#include <asm/mshyperv.h>
+#include <asm/nospec-branch.h>
+#include <asm/spec-ctrl.h>
+#include <asm/tlbflush.h>
+
+#include "pure/msr_bitmap.h"
+#include "pure/values.h"
+#include "vmx.h"
+#include "vmx/run_flags.h"
+
+bool __vmx_vcpu_run(struct ksplit_vcpu *vcpu, unsigned long *regs,
+		    unsigned int flags);
+void vmx_update_host_rsp(struct ksplit_vcpu *vcpu, unsigned long host_rsp);
+void vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu, unsigned int flags);
+void vmx_do_nmi_irqoff(void);
+asmlinkage void vmx_vmexit(void);
+
+/* IDT-vectoring information: what may be injected again as it is. */
+#define KSPLIT_EVENT_MASK	(INTR_INFO_VALID_MASK | \
+				 INTR_INFO_DELIVER_CODE_MASK | \
+				 INTR_INFO_INTR_TYPE_MASK | \
+				 INTR_INFO_VECTOR_MASK)
+/* Exit qualification of an EPT violation: NMI unblocked by IRET. */
+#define KSPLIT_QUAL_NMI_UNBLOCKED	BIT_ULL(12)
+
+/* Worker's MSRs that WRMSR loads and restores around an entry. */
+static const u32 ksplit_syscall_msrs[] = {
+	[KSPLIT_MSR_STAR] = MSR_STAR,
+	[KSPLIT_MSR_LSTAR] = MSR_LSTAR,
+	[KSPLIT_MSR_CSTAR] = MSR_CSTAR,
+	[KSPLIT_MSR_SYSCALL_MASK] = MSR_SYSCALL_MASK,
+	[KSPLIT_MSR_TSC_AUX] = MSR_TSC_AUX,
+};
+
+/* What one entry brought, on the stack of KSPLIT_RUN. */
+struct ksplit_exit {
+	u32 reason;			/* full */
+	u32 intr_info;
+	u32 idt_info;
+	bool fail;
+	bool at_once;			/* this entry was to leave at once */
+	bool requeue;			/* idt_info is to be injected again */
+	bool nmi_unblocked;
+	bool entered;
+	u64 stored[KSPLIT_SLOT_WORDS];
+	u64 value[KSPLIT_NR_SLOTS];
+};
+
+/* ---------------------------------------------------------- decode -- */
+
+/* Takes over the fields that the worker wrote. */
+static int ksplit_fetch_vmcs(struct ksplit_hw_vmcs *v,
+			     struct ksplit_vmcs __user *vmcs, u64 *dirty)
+{
+	unsigned int word, slot;
+	u64 todo;
+
+	if (!user_access_begin(vmcs, sizeof(*vmcs)))
+		return -EFAULT;
+	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
+		unsafe_get_user(todo, &vmcs->dirty[word], fault);
+		dirty[word] = todo;
+		while (todo) {
+			slot = word * 64 + __ffs64(todo);
+			todo &= todo - 1;
+			unsafe_get_user(v->state.want[slot], &vmcs->field[slot],
+					fault);
+		}
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int ksplit_clean_vmcs(struct ksplit_vmcs __user *vmcs)
+{
+	unsigned int word;
+
+	if (!user_access_begin(vmcs, sizeof(*vmcs)))
+		return -EFAULT;
+	for (word = 0; word < KSPLIT_SLOT_WORDS; word++)
+		unsafe_put_user(0, &vmcs->dirty[word], fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* The real MSR bitmap, from the few words of the worker's that matter. */
+static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
+{
+	u64 words[KSPLIT_NR_MSR_WORDS];
+	u64 __user *bitmap = (void __user *)v->state.want[KSPLIT_S_MSR_BITMAP];
+	unsigned int i;
+
+	memset(words, 0xff, sizeof(words));
+	if (bitmap) {
+		if (!user_access_begin(bitmap, PAGE_SIZE))
+			return -EFAULT;
+		for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
+			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i],
+					fault);
+		user_access_end();
+	}
+	ksplit_msr_bitmap_build(v->msr_bitmap, words);
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static bool ksplit_msr_write_passes(const u64 *bitmap, u32 msr)
+{
+	/* Low MSRs: write bits in the third kilobyte. */
+	return !(bitmap[(2048 + msr / 8) / 8] >> (msr % 64) & 1);
+}
+
+static bool ksplit_has_timer(void)
+{
+	return ksplit_hw.ctl[KSPLIT_CTL_PIN].allowed1 &
+	       PIN_BASED_VMX_PREEMPTION_TIMER;
+}
+
+static int ksplit_decode_run(struct ksplit_vcpu *vcpu,
+			     struct ksplit_run __user *arg,
+			     struct ksplit_hw_vmcs **ret_vmcs)
+{
+	struct ksplit_run *run = &vcpu->run;
+	struct ksplit_vmcs __user *vmcs;
+	u64 dirty[KSPLIT_SLOT_WORDS];
+	struct ksplit_hw_vmcs *v;
+	u32 bad = ~0u;
+	int r;
+
+	if (copy_from_user(run, arg, offsetof(struct ksplit_run, exit_flags)))
+		return -EFAULT;
+	memset(&run->exit_flags, 0, sizeof(*run) -
+	       offsetof(struct ksplit_run, exit_flags));
+	r = ksplit_check_run_values(&ksplit_hw, run);
+	if (r)
+		goto refuse;
+
+	v = &vcpu->vmcs[array_index_nospec(run->vmcs_index, KSPLIT_NR_VMCS)];
+	vmcs = (void __user *)run->vmcs;
+	r = ksplit_fetch_vmcs(v, vmcs, dirty);
+	if (r)
+		return r;
+	v->state.debugregs = run->flags & KSPLIT_RUN_DEBUGREGS;
+	r = ksplit_decode(&ksplit_hw, &v->state, dirty, &bad);
+	if (r)
+		goto refuse;
+	/* The stub uses the timer for kicks, whether or not the worker does. */
+	if (ksplit_has_timer())
+		v->state.real[KSPLIT_S_PIN_BASED_VM_EXEC_CONTROL] |=
+			PIN_BASED_VMX_PREEMPTION_TIMER;
+	r = ksplit_fetch_msr_bitmap(v);
+	if (r)
+		return r;
+	if (dirty[0] | dirty[1] | dirty[2] | dirty[3]) {
+		r = ksplit_clean_vmcs(vmcs);
+		if (r)
+			return r;
+	}
+	*ret_vmcs = v;
+	return 0;
+
+refuse:
+	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d",
+		      vcpu->id, bad, r);
+	run->backing = bad;
+	if (put_user(run->backing, &arg->backing))
+		return -EFAULT;
+	return r;
+}
+
+/* ------------------------------------------------------ host state -- */
+
+static void ksplit_write_field(u32 encoding, u64 value)
+{
+	int slot = ksplit_field_slot(encoding);
+
+	if (slot >= 0 && test_bit(slot, (unsigned long *)ksplit_hw.supported))
+		vmx_write(encoding, value);
+}
+
+/* After VMCLEAR nothing is known of a VMCS: write what is the stub's. */
+static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
+{
+	struct desc_ptr idt;
+	unsigned int slot;
+	u64 value;
+
+	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
+		if (ksplit_fields[slot].present &&
+		    ksplit_fields[slot].cls != KSPLIT_EXIT &&
+		    ksplit_fields[slot].cls != KSPLIT_CTL &&
+		    ksplit_fields[slot].cls != KSPLIT_GUEST)
+			ksplit_write_field(ksplit_fields[slot].encoding, 0);
+
+	ksplit_write_field(VMCS_LINK_POINTER, ~0ull);
+	ksplit_write_field(ENCLS_EXITING_BITMAP, ~0ull);
+	ksplit_write_field(VIRTUAL_PROCESSOR_ID, v->vpid);
+	ksplit_write_field(MSR_BITMAP, __pa(v->msr_bitmap));
+
+	ksplit_write_field(HOST_CR0, read_cr0());
+	ksplit_write_field(HOST_CS_SELECTOR, __KERNEL_CS);
+	ksplit_write_field(HOST_SS_SELECTOR, __KERNEL_DS);
+	ksplit_write_field(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	store_idt(&idt);
+	ksplit_write_field(HOST_IDTR_BASE, idt.address);
+	ksplit_write_field(HOST_RIP, (unsigned long)vmx_vmexit);
+	rdmsrl(MSR_IA32_SYSENTER_CS, value);
+	ksplit_write_field(HOST_IA32_SYSENTER_CS, value);
+	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
+	ksplit_write_field(HOST_IA32_SYSENTER_EIP, value);
+	rdmsrl(MSR_IA32_CR_PAT, value);
+	ksplit_write_field(HOST_IA32_PAT, value);
+	rdmsrl(MSR_EFER, value);
+	ksplit_write_field(HOST_IA32_EFER, value);
+
+	v->host_cpu = -1;
+	v->host_rsp = 0;
+	v->host_cr3 = 0;
+	v->host_cr4 = 0;
+	v->host_fs_base = ~0ul;
+	v->eptp = 0;
+	v->prepared = true;
+}
+
+/* Host state that depends on CPU and thread.  Preemption off. */
+static void ksplit_write_host(struct ksplit_hw_vmcs *v)
+{
+	int cpu = smp_processor_id();
+	unsigned long fs_base;
+
+	if (v->host_cpu != cpu) {
+		vmx_write(HOST_TR_BASE,
+			  (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+		vmx_write(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
+		vmx_write(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
+		if (IS_ENABLED(CONFIG_IA32_EMULATION))
+			vmx_write(HOST_IA32_SYSENTER_ESP,
+				  (unsigned long)(cpu_entry_stack(cpu) + 1));
+		v->host_cpu = cpu;
+	}
+	current_save_fsgs();
+	fs_base = current->thread.fsbase;
+	if (v->host_fs_base != fs_base) {
+		vmx_write(HOST_FS_BASE, fs_base);
+		v->host_fs_base = fs_base;
+	}
+}
+
+/* CR3 may change its PCID until the last moment.  Interrupts off. */
+static void ksplit_write_host_cr(struct ksplit_hw_vmcs *v)
+{
+	unsigned long cr3 = __get_current_cr3_fast();
+	unsigned long cr4 = cr4_read_shadow();
+
+	if (v->host_cr3 != cr3) {
+		vmx_write(HOST_CR3, cr3);
+		v->host_cr3 = cr3;
+	}
+	if (v->host_cr4 != cr4) {
+		vmx_write(HOST_CR4, cr4);
+		v->host_cr4 = cr4;
+	}
+}
+
+/*
+ * VM exit loads null DS, ES and LDTR and cannot load FS or GS selectors of a
+ * user's; a 64-bit worker has no use for any.
+ */
+static bool ksplit_segments_null(void)
+{
+	u16 ds, es, fs, gs;
+	unsigned long ldt;
+
+	savesegment(ds, ds);
+	savesegment(es, es);
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	store_ldt(ldt);
+	return !(ds | es | fs | gs | (u16)ldt);
+}
+
+/* ----------------------------------------------------------- entry -- */
+
+void noinstr vmx_update_host_rsp(struct ksplit_vcpu *vcpu,
+				 unsigned long host_rsp)
+{
+	struct ksplit_hw_vmcs *v = vcpu->current_vmcs;
+
+	if (unlikely(v->host_rsp != host_rsp)) {
+		v->host_rsp = host_rsp;
+		VMX_INSN("vmwrite %[value], %[field]",
+			 [field] "r" ((unsigned long)HOST_RSP),
+			 [value] "r" (host_rsp));
+	}
+}
+
+void noinstr vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu,
+					unsigned int flags)
+{
+	u64 hostval = this_cpu_read(x86_spec_ctrl_current);
+
+	if (!cpu_feature_enabled(X86_FEATURE_MSR_SPEC_CTRL))
+		return;
+
+	if (flags & VMX_RUN_SAVE_SPEC_CTRL)
+		vcpu->spec_ctrl = __rdmsr(MSR_IA32_SPEC_CTRL);
+
+	/* Legacy IBRS must be written after an exit whatever its value. */
+	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) ||
+	    vcpu->spec_ctrl != hostval)
+		native_wrmsrl(MSR_IA32_SPEC_CTRL, hostval);
+
+	barrier_nospec();
+}
+
+static noinstr void ksplit_enter_exit(struct ksplit_vcpu *vcpu,
+				      unsigned int flags, struct ksplit_exit *e)
+{
+	unsigned long value = 0;
+
+	guest_state_enter_irqoff();
+
+	if (vcpu->run.cr2 != native_read_cr2())
+		native_write_cr2(vcpu->run.cr2);
+	e->fail = __vmx_vcpu_run(vcpu, vcpu->regs, flags);
+	vcpu->run.cr2 = native_read_cr2();
+
+	if (likely(!e->fail)) {
+		vmx_read_ok(VM_EXIT_REASON, &value);
+		e->reason = value;
+		if ((u16)e->reason == EXIT_REASON_EXCEPTION_NMI &&
+		    !(e->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+			vmx_read_ok(VM_EXIT_INTR_INFO, &value);
+			e->intr_info = value;
+			/* Before anything can unblock NMIs. */
+			if ((e->intr_info & (INTR_INFO_VALID_MASK |
+					     INTR_INFO_INTR_TYPE_MASK)) ==
+			    (INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR)) {
+				if (cpu_feature_enabled(X86_FEATURE_FRED))
+					fred_entry_from_kvm(EVENT_TYPE_NMI,
+							    NMI_VECTOR);
+				else
+					vmx_do_nmi_irqoff();
+			}
+		}
+	}
+
+	guest_state_exit_irqoff();
+}
+
+/* Guest values of what hardware does not switch.  Interrupts off. */
+static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
+			      bool debugregs)
+{
+	struct ksplit_run *run = &vcpu->run;
+	unsigned int i;
+
+	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
+		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
+			wrmsrl(ksplit_syscall_msrs[i], run->msr[i]);
+			ksplit_count(wrmsrs);
+		}
+	}
+	wrmsrl(MSR_KERNEL_GS_BASE, run->msr[KSPLIT_MSR_KERNEL_GS_BASE]);
+	ksplit_count(wrmsrs);
+
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE) && run->xcr0 &&
+	    run->xcr0 != xgetbv(XCR_XFEATURE_ENABLED_MASK))
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, run->xcr0);
+	if (ksplit_host_xss)
+		wrmsrl(MSR_IA32_XSS, 0);
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		wrpkru(run->pkru);
+
+	if (debugregs) {
+		set_debugreg(0, 7);
+		set_debugreg(run->dr[0], 0);
+		set_debugreg(run->dr[1], 1);
+		set_debugreg(run->dr[2], 2);
+		set_debugreg(run->dr[3], 3);
+		set_debugreg(run->dr6, 6);
+	} else if (hw_breakpoint_active()) {
+		set_debugreg(0, 7);
+	}
+}
+
+static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
+			     bool debugregs, u64 host_xcr0, u32 host_pkru,
+			     u64 host_debugctl)
+{
+	struct ksplit_run *run = &vcpu->run;
+	unsigned int i;
+
+	if (host_debugctl)
+		update_debugctlmsr(host_debugctl);
+	if (debugregs) {
+		get_debugreg(run->dr[0], 0);
+		get_debugreg(run->dr[1], 1);
+		get_debugreg(run->dr[2], 2);
+		get_debugreg(run->dr[3], 3);
+		get_debugreg(run->dr6, 6);
+		set_debugreg(DR6_RESERVED, 6);
+	}
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE)) {
+		run->pkru = rdpkru();
+		wrpkru(host_pkru);
+	}
+	if (ksplit_host_xss)
+		wrmsrl(MSR_IA32_XSS, ksplit_host_xss);
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE) && run->xcr0 &&
+	    run->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+
+	/* The guest may write it without an exit. */
+	rdmsrl(MSR_KERNEL_GS_BASE, run->msr[KSPLIT_MSR_KERNEL_GS_BASE]);
+	wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
+	ksplit_count(wrmsrs);
+	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
+		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
+			wrmsrl(ksplit_syscall_msrs[i], c->host_msr[i]);
+			ksplit_count(wrmsrs);
+		}
+	}
+	/* VM exit sets GDTR's limit to 64 KiB and clobbers the TSS's. */
+	invalidate_tss_limit();
+	load_fixmap_gdt(smp_processor_id());
+}
+
+/* Has the next entry leave at once, or at the deadline.  Interrupts off. */
+static void ksplit_arm_timer(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
+{
+	u64 delta = ~0ull, now;
+
+	if (!ksplit_has_timer()) {
+		if (e->at_once)
+			smp_send_reschedule(smp_processor_id());
+		return;
+	}
+	if (e->at_once) {
+		delta = 0;
+	} else if (vcpu->run.tsc_deadline != ~0ull) {
+		now = rdtsc();
+		delta = vcpu->run.tsc_deadline > now ?
+			(vcpu->run.tsc_deadline - now) >>
+			(ksplit_hw.msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_MISC)] & 31) :
+			0;
+	}
+	vmx_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, delta, U32_MAX));
+}
+
+/* Puts back the event whose delivery the last exit interrupted. */
+static void ksplit_requeue_event(struct ksplit_exit *e)
+{
+	u32 info = e->idt_info;
+
+	if (info & VECTORING_INFO_VALID_MASK) {
+		vmx_write(VM_ENTRY_INTR_INFO_FIELD, info & KSPLIT_EVENT_MASK);
+		if (info & VECTORING_INFO_DELIVER_CODE_MASK)
+			vmx_write(VM_ENTRY_EXCEPTION_ERROR_CODE,
+				  vmx_read(IDT_VECTORING_ERROR_CODE));
+		switch (info & VECTORING_INFO_TYPE_MASK) {
+		case INTR_TYPE_SOFT_INTR:
+		case INTR_TYPE_PRIV_SW_EXCEPTION:
+		case INTR_TYPE_SOFT_EXCEPTION:
+			vmx_write(VM_ENTRY_INSTRUCTION_LEN,
+				  vmx_read(VM_EXIT_INSTRUCTION_LEN));
+			break;
+		case INTR_TYPE_NMI_INTR:
+			vmx_write(GUEST_INTERRUPTIBILITY_INFO,
+				  vmx_read(GUEST_INTERRUPTIBILITY_INFO) &
+				  ~GUEST_INTR_STATE_NMI);
+			break;
+		}
+	} else if (e->nmi_unblocked) {
+		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
+			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) |
+			  GUEST_INTR_STATE_NMI);
+	}
+	e->requeue = false;
+}
+
+static bool ksplit_work_pending(void)
+{
+	return read_thread_flags() & (_TIF_NEED_RESCHED | _TIF_SIGPENDING |
+				      _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME);
+}
+
+/* Reschedules and the like; -EINTR if a signal of the worker's waits. */
+static int ksplit_handle_work(void)
+{
+	unsigned long work;
+
+	while ((work = read_thread_flags()) &
+	       (_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
+		_TIF_NOTIFY_RESUME)) {
+		if (work & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
+			return -EINTR;
+		if (work & _TIF_NEED_RESCHED)
+			schedule();
+		if (work & _TIF_NOTIFY_RESUME)
+			resume_user_mode_work(NULL);
+	}
+	return 0;
+}
+
+/* L1TF: what ring 0 left in L1D must not be there when a guest runs. */
+static void ksplit_flush_l1d(void)
+{
+	if (l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_COND)
+		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+}
+
+/*
+ * One entry, or none if something came up that has to be handled before.
+ * Returns 0 (look at *e), -EAGAIN (handle work, try again) or -ESHUTDOWN.
+ */
+static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			struct ksplit_exit *e)
+{
+	struct ksplit_run *run = &vcpu->run;
+	unsigned int flags = 0;
+	struct ksplit_cpu *c;
+	u64 host_xcr0 = 0, host_debugctl;
+	u32 host_pkru = 0;
+	bool debugregs;
+	u64 gen;
+
+	preempt_disable();
+	c = this_cpu_ptr(&ksplit_cpu);
+	ksplit_vmcs_load(v);
+	if (!v->prepared)
+		ksplit_prepare_vmcs(v);
+	ksplit_vmcs_apply(v);
+	ksplit_write_host(v);
+	if (v->eptp != vcpu->root->eptp) {
+		vmx_write(EPT_POINTER, vcpu->root->eptp);
+		v->eptp = vcpu->root->eptp;
+	}
+
+	local_irq_disable();
+	vcpu->cpu = smp_processor_id();
+	if (vcpu->last_cpu != vcpu->cpu) {
+		/* What this CPU knows of the vCPU is of unknown age. */
+		vcpu->tlb_gen = 0;
+		vcpu->vmcs[0].flush_vpid = true;
+		vcpu->vmcs[1].flush_vpid = true;
+		vcpu->last_cpu = vcpu->cpu;
+	}
+	/*
+	 * From here on a kicker sends an IPI, which the entry takes as an
+	 * exit.  Pairs with the barriers in ksplit_vcpu_kick() and
+	 * ksplit_vm_kick_sync(): they write, then look at mode.
+	 */
+	WRITE_ONCE(vcpu->mode, KSPLIT_IN_GUEST);
+	smp_mb();
+	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) ||
+	    ksplit_work_pending()) {
+		WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		return READ_ONCE(vcpu->vm->dead) ? -ESHUTDOWN : -EAGAIN;
+	}
+	gen = atomic64_read(&vcpu->vm->tlb_gen);
+	if (vcpu->tlb_gen != gen) {
+		vmx_invept_global();
+		vcpu->tlb_gen = gen;
+	}
+	if (v->flush_vpid) {
+		vmx_invvpid(v->vpid);
+		v->flush_vpid = false;
+	}
+
+	e->at_once = READ_ONCE(vcpu->kicked) ||
+		     (run->flags & KSPLIT_RUN_EXIT_AT_ONCE);
+	ksplit_arm_timer(vcpu, e);
+	if (e->requeue)
+		ksplit_requeue_event(e);
+	ksplit_write_host_cr(v);
+	ksplit_flush_l1d();
+
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE))
+		host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		host_pkru = rdpkru();
+	host_debugctl = get_debugctlmsr();
+	debugregs = (run->flags & KSPLIT_RUN_DEBUGREGS) ||
+		    !(v->state.real[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL] &
+		      CPU_BASED_MOV_DR_EXITING);
+	vcpu->spec_ctrl = run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL) ?
+			  run->msr[KSPLIT_MSR_SPEC_CTRL] :
+			  this_cpu_read(x86_spec_ctrl_current);
+	if (v->launched)
+		flags |= VMX_RUN_VMRESUME;
+	if (ksplit_msr_write_passes(v->msr_bitmap, MSR_IA32_SPEC_CTRL))
+		flags |= VMX_RUN_SAVE_SPEC_CTRL;
+	vcpu->current_vmcs = v;
+
+	guest_timing_enter_irqoff();
+	ksplit_load_guest(vcpu, c, debugregs);
+	ksplit_enter_exit(vcpu, flags, e);
+	ksplit_load_host(vcpu, c, debugregs, host_xcr0, host_pkru,
+			 host_debugctl);
+	WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
+	if (run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL))
+		run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
+
+	if (unlikely(e->fail)) {
+		run->instruction_error = vmx_read(VM_INSTRUCTION_ERROR);
+		e->reason = ~0u;
+	} else {
+		e->entered = true;
+		if (!(e->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+			v->launched = true;
+			e->idt_info = vmx_read(IDT_VECTORING_INFO_FIELD);
+		} else {
+			e->idt_info = 0;
+		}
+	}
+	/* A machine check must be seen on this CPU. */
+	if ((u16)e->reason == EXIT_REASON_MCE_DURING_VMENTRY ||
+	    ((u16)e->reason == EXIT_REASON_EXCEPTION_NMI &&
+	     (e->intr_info & (INTR_INFO_VALID_MASK | INTR_INFO_INTR_TYPE_MASK |
+			      INTR_INFO_VECTOR_MASK)) ==
+	     (INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | MC_VECTOR))) {
+		struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+		if (IS_ENABLED(CONFIG_X86_MCE))
+			do_machine_check(&regs);
+	}
+	vcpu->exits++;
+	ksplit_count(exits);
+	this_cpu_inc(ksplit_stats.exits[min_t(u32, (u16)e->reason,
+				ARRAY_SIZE(ksplit_stats.exits) - 1)]);
+
+	/* A host interrupt that caused the exit is taken here. */
+	local_irq_enable();
+	/* Account the guest's time before the tick that ended it is. */
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+	local_irq_enable();
+	preempt_enable();
+	return 0;
+}
+
+/* ------------------------------------------------------------ exits -- */
+
+static unsigned long ksplit_read_loaded(struct ksplit_hw_vmcs *v, u32 field)
+{
+	unsigned long value;
+
+	preempt_disable();
+	ksplit_vmcs_load(v);
+	value = vmx_read(field);
+	preempt_enable();
+	return value;
+}
+
+/* #AC that the host's split-lock detection raised, not the guest's. */
+static bool ksplit_split_lock(struct ksplit_hw_vmcs *v)
+{
+	unsigned long rip, ss_ar, cr0, rflags;
+
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return false;
+	preempt_disable();
+	ksplit_vmcs_load(v);
+	rip = vmx_read(GUEST_RIP);
+	ss_ar = vmx_read(GUEST_SS_AR_BYTES);
+	cr0 = vmx_read(GUEST_CR0);
+	rflags = vmx_read(GUEST_RFLAGS);
+	preempt_enable();
+	if (((ss_ar >> 5) & 3) == 3 && (cr0 & X86_CR0_AM) &&
+	    (rflags & X86_EFLAGS_AC))
+		return false;
+	return handle_guest_split_lock(rip);
+}
+
+static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			     struct ksplit_exit *e)
+{
+	struct ksplit_ept_fault fault = { };
+	int r;
+
+	preempt_disable();
+	ksplit_vmcs_load(v);
+	fault.gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
+	fault.qualification = vmx_read(EXIT_QUALIFICATION);
+	preempt_enable();
+	e->nmi_unblocked = fault.qualification & KSPLIT_QUAL_NMI_UNBLOCKED;
+
+	ksplit_count(ept_faults);
+	r = ksplit_ept_fault(vcpu, &fault);
+	switch (r) {
+	case KSPLIT_FAULT_DONE:
+		return 1;
+	case KSPLIT_FAULT_BACKING:
+		vcpu->run.exit_flags |= KSPLIT_EXIT_BACKING;
+		vcpu->run.backing = fault.backing;
+		vcpu->run.backing_write = fault.backing_write;
+		return 0;
+	case KSPLIT_FAULT_MISCONFIG:
+		e->reason = EXIT_REASON_EPT_MISCONFIG;
+		return 0;
+	case KSPLIT_FAULT_VIOLATION:
+		e->value[KSPLIT_S_EXIT_QUALIFICATION] = fault.qualification;
+		ksplit_slot_set(e->stored, KSPLIT_S_EXIT_QUALIFICATION);
+		return 0;
+	}
+	return r;
+}
+
+/* Returns 1 if the stub consumed the exit, 0 if it is the worker's, or an
+ * error. */
+static int ksplit_handle_exit(struct ksplit_vcpu *vcpu,
+			      struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
+{
+	e->nmi_unblocked = false;
+	if (e->fail) {
+		vcpu->run.exit_flags |= KSPLIT_EXIT_VMFAIL;
+		return 0;
+	}
+	if (e->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
+		return 0;
+
+	switch ((u16)e->reason) {
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		return 1;
+	case EXIT_REASON_EXCEPTION_NMI:
+		switch (e->intr_info & (INTR_INFO_INTR_TYPE_MASK |
+					INTR_INFO_VECTOR_MASK)) {
+		case INTR_TYPE_NMI_INTR | NMI_VECTOR:
+		case INTR_TYPE_HARD_EXCEPTION | MC_VECTOR:
+			return 1;
+		case INTR_TYPE_HARD_EXCEPTION | AC_VECTOR:
+			return ksplit_split_lock(v);
+		}
+		return 0;
+	case EXIT_REASON_PREEMPTION_TIMER:
+		/* Armed for a kick, or for less than the deadline. */
+		return e->at_once || rdtsc() < vcpu->run.tsc_deadline;
+	case EXIT_REASON_EPT_VIOLATION:
+		return ksplit_handle_ept(vcpu, v, e);
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------- report -- */
+
+/* Stores an exit into the worker's VMCS. */
+static int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs,
+			     const struct ksplit_exit *e, const u64 *invalid)
+{
+	unsigned int word, slot;
+	u64 todo, valid;
+
+	if (!user_access_begin(vmcs, sizeof(*vmcs)))
+		return -EFAULT;
+	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
+		todo = e->stored[word];
+		unsafe_get_user(valid, &vmcs->valid[word], fault);
+		valid = (valid & ~invalid[word]) | todo;
+		unsafe_put_user(valid, &vmcs->valid[word], fault);
+		while (todo) {
+			slot = word * 64 + __ffs64(todo);
+			todo &= todo - 1;
+			unsafe_put_user(e->value[slot], &vmcs->field[slot],
+					fault);
+		}
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			 struct ksplit_exit *e, struct ksplit_run __user *arg)
+{
+	struct ksplit_run *run = &vcpu->run;
+	u64 own[KSPLIT_SLOT_WORDS];
+	u64 qualification = e->value[KSPLIT_S_EXIT_QUALIFICATION];
+	int r;
+
+	memcpy(own, e->stored, sizeof(own));
+	if (!e->fail) {
+		preempt_disable();
+		ksplit_vmcs_load(v);
+		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason),
+					e->value, e->stored);
+		preempt_enable();
+	}
+	/* What the stub decided overrides what hardware says. */
+	if (ksplit_slot_test(own, KSPLIT_S_EXIT_QUALIFICATION))
+		e->value[KSPLIT_S_EXIT_QUALIFICATION] = qualification;
+	e->value[KSPLIT_S_VM_EXIT_REASON] = e->reason;
+	ksplit_slot_set(e->stored, KSPLIT_S_VM_EXIT_REASON);
+	e->value[KSPLIT_S_IDT_VECTORING_INFO_FIELD] = e->idt_info;
+	ksplit_slot_set(e->stored, KSPLIT_S_IDT_VECTORING_INFO_FIELD);
+
+	memcpy(run->regs, vcpu->regs, sizeof(run->regs));
+	if (xchg(&vcpu->kicked, false))
+		run->exit_flags |= KSPLIT_EXIT_KICKED;
+	if (READ_ONCE(vcpu->interrupted))
+		run->exit_flags |= KSPLIT_EXIT_SIGNAL;
+	run->run_delay = current->sched_info.run_delay;
+	run->exits = vcpu->exits;
+
+	r = ksplit_store_vmcs((void __user *)run->vmcs, e, ksplit_volatile);
+	if (r)
+		return r;
+	return copy_to_user(arg, run, sizeof(*run)) ? -EFAULT : 0;
+}
+
+/* ---------------------------------------------------------- ioctls -- */
+
+/* Whether to report to the worker although the stub consumed the exit. */
+static bool ksplit_must_leave(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
+{
+	return e->at_once || READ_ONCE(vcpu->kicked) ||
+	       READ_ONCE(vcpu->interrupted) || signal_pending(current) ||
+	       READ_ONCE(vcpu->vm->dead);
+}
+
+static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			   struct ksplit_exit *e)
+{
+	u64 root = v->state.want[KSPLIT_S_EPT_POINTER] & PAGE_MASK;
+	int r;
+
+	for (;;) {
+		r = ksplit_handle_work();
+		if (!r)
+			r = ksplit_root_load(vcpu, root);
+		if (!r)
+			r = ksplit_enter(vcpu, v, e);
+		if (r == -EAGAIN)
+			continue;
+		if (r) {
+			/* An entry that took place has to be reported. */
+			if (!e->entered || r == -ESHUTDOWN)
+				return r;
+			e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
+			return 0;
+		}
+		r = ksplit_handle_exit(vcpu, v, e);
+		if (r <= 0) {
+			if (!r)
+				ksplit_count(exits_worker);
+			return r;
+		}
+		ksplit_count(exits_ring0);
+		this_cpu_inc(ksplit_stats.exits_ring0[min_t(u32, (u16)e->reason,
+				ARRAY_SIZE(ksplit_stats.exits_ring0) - 1)]);
+		if (ksplit_must_leave(vcpu, e)) {
+			e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
+			return 0;
+		}
+		e->requeue = true;
+	}
+}
+
+/**
+ * ksplit_vcpu_run - KSPLIT_RUN
+ * @vcpu: its mutex is held
+ * @arg: the worker's struct ksplit_run
+ *
+ * Context: the worker's thread.
+ * Return: see struct ksplit_run.
+ */
+long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
+{
+	struct ksplit_hw_vmcs *v;
+	struct ksplit_exit *e = vcpu->exit;
+	int r;
+
+	ksplit_count(runs);
+	if (signal_pending(current))
+		return -EINTR;
+	if (!ksplit_segments_null())
+		return -EINVAL;
+	r = ksplit_decode_run(vcpu, arg, &v);
+	if (r)
+		return r;
+
+	memcpy(vcpu->regs, vcpu->run.regs, sizeof(vcpu->run.regs));
+	if (vcpu->run.flags & KSPLIT_RUN_FLUSH_VPID)
+		v->flush_vpid = true;
+	if (vcpu->run.flags & KSPLIT_RUN_FLUSH_ALL) {
+		vcpu->vmcs[0].flush_vpid = true;
+		vcpu->vmcs[1].flush_vpid = true;
+	}
+	/* L1 must be safe from L2: the barrier that in-tree KVM executes. */
+	if (vcpu->last_index != vcpu->run.vmcs_index &&
+	    vcpu->run.vmcs_index == 0)
+		indirect_branch_prediction_barrier();
+	vcpu->last_index = vcpu->run.vmcs_index;
+
+	memset(e, 0, offsetof(struct ksplit_exit, value));
+	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
+	r = ksplit_run_loop(vcpu, v, e);
+	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
+
+	/*
+	 * VMSCAPE: the worker holds nothing but this VM's data, so a guest
+	 * needs no barrier towards it, but L2 does towards L1's memory that
+	 * the worker has mapped.
+	 */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) &&
+	    vcpu->run.vmcs_index)
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+	if (r)
+		return r;
+	return ksplit_report(vcpu, v, e, arg);
+}
+
+/**
+ * ksplit_vcpu_fill - KSPLIT_FILL
+ * @vcpu: its mutex is held
+ * @arg: the worker's struct ksplit_fill
+ *
+ * Return: 0, -EINVAL for a slot or VMCS that does not exist, -EFAULT.
+ */
+long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
+{
+	static const u64 none[KSPLIT_SLOT_WORDS];
+	struct ksplit_exit *e = vcpu->exit;
+	struct ksplit_hw_vmcs *v;
+	struct ksplit_fill fill;
+
+	ksplit_count(fills);
+	if (copy_from_user(&fill, arg, sizeof(fill)))
+		return -EFAULT;
+	if (fill.vmcs_index >= KSPLIT_NR_VMCS || fill.slot >= KSPLIT_NR_SLOTS)
+		return -EINVAL;
+	v = &vcpu->vmcs[array_index_nospec(fill.vmcs_index, KSPLIT_NR_VMCS)];
+	fill.slot = array_index_nospec(fill.slot, KSPLIT_NR_SLOTS);
+	if (!ksplit_fields[fill.slot].present)
+		return -EINVAL;
+
+	memset(e, 0, offsetof(struct ksplit_exit, value));
+	if (ksplit_slot_volatile(fill.slot) && v->prepared) {
+		preempt_disable();
+		ksplit_vmcs_load(v);
+		ksplit_vmcs_read_groups(BIT(ksplit_fields[fill.slot].group),
+					e->value, e->stored);
+		preempt_enable();
+	} else {
+		/* The CPU does not change it: what was wanted last. */
+		e->value[fill.slot] = v->state.want[fill.slot];
+		ksplit_slot_set(e->stored, fill.slot);
+	}
+	return ksplit_store_vmcs((void __user *)fill.vmcs, e, none);
+}
+
+/**
+ * ksplit_vcpu_vmclear - KSPLIT_VMCLEAR
+ * @vcpu: its mutex is held
+ * @index: which VMCS
+ *
+ * Return: 0 or -EINVAL.
+ */
+long ksplit_vcpu_vmclear(struct ksplit_vcpu *vcpu, unsigned long index)
+{
+	struct ksplit_hw_vmcs *v;
+
+	if (index >= KSPLIT_NR_VMCS)
+		return -EINVAL;
+	v = &vcpu->vmcs[array_index_nospec(index, KSPLIT_NR_VMCS)];
+	ksplit_vmcs_clear(v);
+	v->launched = false;
+	v->prepared = false;
+	v->flush_vpid = true;
+	ksplit_vmcs_reset(&v->state);
+	return 0;
+}
+
+static bool ksplit_block_over(struct ksplit_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->kicked) || READ_ONCE(vcpu->interrupted) ||
+	       READ_ONCE(vcpu->vm->dead);
+}
+
+/**
+ * ksplit_vcpu_block - KSPLIT_BLOCK
+ * @vcpu: the vCPU; its mutex is not needed
+ * @arg: the worker's struct ksplit_block
+ *
+ * Return: see struct ksplit_block.
+ */
+long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg)
+{
+	struct ksplit_block block;
+	int r;
+
+	ksplit_count(blocks);
+	if (copy_from_user(&block, arg, sizeof(block)))
+		return -EFAULT;
+	/* Another process may run here next: VMSCAPE, see docs. */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+	if (block.timeout_ns > KTIME_MAX)
+		r = wait_event_interruptible(vcpu->wq, ksplit_block_over(vcpu));
+	else
+		r = wait_event_interruptible_hrtimeout(vcpu->wq,
+				ksplit_block_over(vcpu),
+				ns_to_ktime(block.timeout_ns));
+	if (READ_ONCE(vcpu->vm->dead))
+		return -ESHUTDOWN;
+	if (r && r != -ETIME)
+		return -EINTR;
+	block.exit_flags = 0;
+	if (xchg(&vcpu->kicked, false))
+		block.exit_flags |= KSPLIT_EXIT_KICKED;
+	if (READ_ONCE(vcpu->interrupted))
+		block.exit_flags |= KSPLIT_EXIT_SIGNAL;
+	return copy_to_user(arg, &block, sizeof(block)) ? -EFAULT : 0;
+}
+
+/**
+ * ksplit_vcpu_fpu - KSPLIT_FPU_GET and KSPLIT_FPU_SET
+ * @vcpu: its mutex is held
+ * @arg: the worker's struct ksplit_fpu
+ * @set: which of them
+ *
+ * Return: 0, -EINVAL for an image or size that does not fit, -EFAULT, -ENOMEM.
+ */
+long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg,
+		     bool set)
+{
+	struct ksplit_fpu fpu;
+	void *image;
+	long r;
+
+	if (copy_from_user(&fpu, arg, sizeof(fpu)))
+		return -EFAULT;
+	if (fpu.len != ksplit_info.xstate_size || fpu.xcr0 & ~ksplit_hw.xcr0)
+		return -EINVAL;
+	image = kvzalloc(fpu.len, GFP_KERNEL_ACCOUNT);
+	if (!image)
+		return -ENOMEM;
+	if (set) {
+		r = -EFAULT;
+		if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
+			goto out;
+		r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image,
+						   ksplit_hw.xcr0, &fpu.pkru);
+		if (!r && put_user(fpu.pkru, &arg->pkru))
+			r = -EFAULT;
+	} else {
+		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, image, fpu.len,
+					       ksplit_hw.xcr0, fpu.pkru);
+		r = copy_to_user((void __user *)fpu.buf, image, fpu.len) ?
+		    -EFAULT : 0;
+	}
+out:
+	kvfree(image);
+	return r;
+}
+
+/* ------------------------------------------------------------ kicks -- */
+
+/**
+ * ksplit_vcpu_kick - the next entry leaves at once, a sleep ends
+ * @vcpu: the vCPU
+ *
+ * Context: any.
+ */
+void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
+{
+	int cpu;
+
+	ksplit_count(kicks);
+	WRITE_ONCE(vcpu->kicked, true);
+	smp_mb();	/* write, then look at mode: see ksplit_enter() */
+	if (READ_ONCE(vcpu->mode) == KSPLIT_IN_GUEST) {
+		cpu = READ_ONCE(vcpu->cpu);
+		preempt_disable();
+		if (cpu != smp_processor_id() && cpu_online(cpu))
+			smp_send_reschedule(cpu);
+		preempt_enable();
+	}
+	wake_up_interruptible(&vcpu->wq);
+}
+
+/**
+ * ksplit_vcpu_interrupt - the client's call on this vCPU got a signal
+ * @vcpu: the vCPU
+ *
+ * Context: any.
+ */
+void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->interrupted, true);
+	ksplit_vcpu_kick(vcpu);
+}
+
+/**
+ * ksplit_vcpu_call_done - the client's call was replied to
+ * @vcpu: the vCPU
+ *
+ * Context: any.
+ */
+void ksplit_vcpu_call_done(struct ksplit_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->interrupted, false);
+}
+
+static void ksplit_ack(void *unused)
+{
+}
+
+/**
+ * ksplit_vm_kick_sync - has every vCPU leave guest mode once
+ * @vm: the VM
+ *
+ * A vCPU that enters afterwards sees what the caller wrote before the call.
+ *
+ * Context: interrupts on; may hold spinlocks.
+ */
+void ksplit_vm_kick_sync(struct ksplit_vm *vm)
+{
+	struct ksplit_vcpu *vcpu;
+	unsigned long nr;
+	int cpu;
+
+	smp_mb();	/* write, then look at mode: see ksplit_enter() */
+	rcu_read_lock();
+	xa_for_each(&vm->vcpus, nr, vcpu) {
+		if (READ_ONCE(vcpu->mode) != KSPLIT_IN_GUEST)
+			continue;
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu >= 0)
+			smp_call_function_single(cpu, ksplit_ack, NULL, 1);
+	}
+	rcu_read_unlock();
+}
+
+/* ------------------------------------------------------ life cycle -- */
+
+/**
+ * ksplit_vcpu_init_hw - VMCSs and xstate of a new vCPU
+ * @vcpu: zeroed
+ *
+ * Return: 0, -ENOMEM, -ENOSPC.  ksplit_vcpu_free_hw() frees also after an
+ * error.
+ */
+int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
+{
+	unsigned int i;
+	int r;
+
+	vcpu->exit = kvzalloc(sizeof(*vcpu->exit), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->exit)
+		return -ENOMEM;
+	for (i = 0; i < KSPLIT_NR_VMCS; i++) {
+		r = ksplit_vmcs_alloc(&vcpu->vmcs[i]);
+		if (r)
+			return r;
+	}
+	return fpu_alloc_guest_fpstate(&vcpu->fpu) ? 0 : -ENOMEM;
+}
+
+/**
+ * ksplit_vcpu_free_hw - undoes ksplit_vcpu_init_hw()
+ * @vcpu: no thread uses it
+ */
+void ksplit_vcpu_free_hw(struct ksplit_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < KSPLIT_NR_VMCS; i++)
+		ksplit_vmcs_free(&vcpu->vmcs[i]);
+	if (vcpu->fpu.fpstate)
+		fpu_free_guest_fpstate(&vcpu->fpu);
+	kvfree(vcpu->exit);
+}

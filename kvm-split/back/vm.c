@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VM and vCPU objects and their descriptors.
+ *
+ * Invariants: a vCPU holds its VM, a VM its session; the hardware of a vCPU is
+ * released when its descriptor and the client's file of it are both gone, a
+ * VM's memory when the last vCPU is; every call comes from the address space
+ * that serves the session.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "vmx.h"
+
+static const struct file_operations ksplit_vm_fops;
+static const struct file_operations ksplit_vcpu_fops;
+static atomic_t ksplit_vm_ids;
+
+/* ---------------------------------------------------------- vCPU -- */
+
+static void ksplit_vcpu_release_ref(struct kref *ref)
+{
+	struct ksplit_vcpu *vcpu = container_of(ref, struct ksplit_vcpu, ref);
+	struct ksplit_vm *vm = vcpu->vm;
+
+	xa_erase(&vm->vcpus, vcpu->nr);
+	/* Kickers and notifiers walk vm->vcpus under RCU. */
+	synchronize_rcu();
+	ksplit_root_unload(vcpu);
+	ksplit_vcpu_free_hw(vcpu);
+	atomic_dec(&vm->session->tenant->nr_vcpus);
+	ksplit_count_add(vcpus, -1);
+	kfree(vcpu);
+	ksplit_vm_put(vm);
+}
+
+/**
+ * ksplit_vcpu_put - drops a reference
+ * @vcpu: the vCPU
+ *
+ * Context: may sleep.
+ */
+void ksplit_vcpu_put(struct ksplit_vcpu *vcpu)
+{
+	kref_put(&vcpu->ref, ksplit_vcpu_release_ref);
+}
+
+static int ksplit_vcpu_file_release(struct inode *inode, struct file *file)
+{
+	struct ksplit_vcpu *vcpu = file->private_data;
+
+	/* The worker gave it up: nobody will serve its calls any more. */
+	ksplit_vm_kill(vcpu->vm);
+	ksplit_channel_kill(&vcpu->chan);
+	ksplit_vcpu_put(vcpu);
+	return 0;
+}
+
+static long ksplit_vcpu_locked_ioctl(struct ksplit_vcpu *vcpu,
+				     unsigned int cmd, void __user *argp)
+{
+	if (READ_ONCE(vcpu->vm->dead))
+		return -ESHUTDOWN;
+	ksplit_windows_sync(vcpu->vm);
+
+	switch (cmd) {
+	case KSPLIT_RUN:
+		return ksplit_vcpu_run(vcpu, argp);
+	case KSPLIT_FILL:
+		return ksplit_vcpu_fill(vcpu, argp);
+	case KSPLIT_VMCLEAR:
+		return ksplit_vcpu_vmclear(vcpu, (unsigned long)argp);
+	case KSPLIT_FPU_GET:
+	case KSPLIT_FPU_SET:
+		return ksplit_vcpu_fpu(vcpu, argp, cmd == KSPLIT_FPU_SET);
+	}
+	return -ENOTTY;
+}
+
+static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg)
+{
+	struct ksplit_vcpu *vcpu = file->private_data;
+	void __user *argp = (void __user *)arg;
+	long r;
+
+	if (current->mm != vcpu->vm->session->worker_mm)
+		return -EIO;
+	ksplit_count(sysc_worker);
+
+	switch (cmd) {
+	case KSPLIT_KICK:
+		ksplit_vcpu_kick(vcpu);
+		return 0;
+	case KSPLIT_NEXT:
+		return ksplit_channel_next(vcpu->vm->session, &vcpu->chan,
+					   vcpu, argp);
+	case KSPLIT_BLOCK:
+		return ksplit_vcpu_block(vcpu, argp);
+	}
+
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	r = ksplit_vcpu_locked_ioctl(vcpu, cmd, argp);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
+
+static const struct file_operations ksplit_vcpu_fops = {
+	.owner = THIS_MODULE,
+	.release = ksplit_vcpu_file_release,
+	.unlocked_ioctl = ksplit_vcpu_ioctl,
+	.llseek = noop_llseek,
+};
+
+static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
+{
+	struct ksplit_tenant *tenant = vm->session->tenant;
+
+	if (atomic_inc_return(&tenant->nr_vcpus) <= tenant->max_vcpus)
+		return true;
+	atomic_dec(&tenant->nr_vcpus);
+	ksplit_vm_err(vm, "limit of %u vCPUs reached", tenant->max_vcpus);
+	return false;
+}
+
+static int ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
+{
+	struct ksplit_vcpu *vcpu;
+	u32 nr;
+	int r;
+
+	if (id > U32_MAX)
+		return -EINVAL;
+	if (READ_ONCE(vm->dead))
+		return -ESHUTDOWN;
+	if (!ksplit_tenant_charge_vcpu(vm))
+		return -ENOSPC;
+	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	if (!vcpu) {
+		r = -ENOMEM;
+		goto uncharge;
+	}
+	kref_init(&vcpu->ref);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = -1;
+	vcpu->last_cpu = -1;
+	mutex_init(&vcpu->mutex);
+	init_waitqueue_head(&vcpu->wq);
+	ksplit_channel_init(&vcpu->chan);
+	r = ksplit_vcpu_init_hw(vcpu);
+	if (r)
+		goto free;
+	r = xa_alloc(&vm->vcpus, &nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1),
+		     GFP_KERNEL_ACCOUNT);
+	if (r)
+		goto free;
+	vcpu->nr = nr;
+	kref_get(&vm->ref);
+	ksplit_count(vcpus);
+
+	r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu,
+			     O_RDWR | O_CLOEXEC);
+	if (r < 0)
+		ksplit_vcpu_put(vcpu);
+	return r;
+
+free:
+	ksplit_vcpu_free_hw(vcpu);
+	kfree(vcpu);
+uncharge:
+	atomic_dec(&vm->session->tenant->nr_vcpus);
+	return r;
+}
+
+/* ------------------------------------------------------------ VM -- */
+
+static void ksplit_vm_release_ref(struct kref *ref)
+{
+	struct ksplit_vm *vm = container_of(ref, struct ksplit_vm, ref);
+	struct ksplit_session *session = vm->session;
+
+	mutex_lock(&session->lock);
+	list_del(&vm->node);
+	mutex_unlock(&session->lock);
+	ksplit_mem_destroy(vm);
+	mmdrop(vm->owner);
+	xa_destroy(&vm->vcpus);
+	ksplit_count_add(vms, -1);
+	kfree(vm);
+	ksplit_hw_put();
+	ksplit_session_put(session);
+}
+
+/**
+ * ksplit_vm_put - drops a reference
+ * @vm: the VM
+ *
+ * Context: may sleep.
+ */
+void ksplit_vm_put(struct ksplit_vm *vm)
+{
+	kref_put(&vm->ref, ksplit_vm_release_ref);
+}
+
+/**
+ * ksplit_vm_kill - ends a VM: no entry, no sleep, no new object from now on
+ * @vm: the VM
+ *
+ * Context: any; does not sleep.
+ */
+void ksplit_vm_kill(struct ksplit_vm *vm)
+{
+	struct ksplit_vcpu *vcpu;
+	unsigned long nr;
+
+	WRITE_ONCE(vm->dead, true);
+	rcu_read_lock();
+	xa_for_each(&vm->vcpus, nr, vcpu)
+		ksplit_vcpu_kick(vcpu);
+	rcu_read_unlock();
+}
+
+static int ksplit_vm_file_release(struct inode *inode, struct file *file)
+{
+	struct ksplit_vm *vm = file->private_data;
+
+	ksplit_vm_kill(vm);
+	ksplit_vm_put(vm);
+	return 0;
+}
+
+static long ksplit_vm_ioctl(struct file *file, unsigned int cmd,
+			    unsigned long arg)
+{
+	struct ksplit_vm *vm = file->private_data;
+	void __user *argp = (void __user *)arg;
+
+	if (current->mm != vm->session->worker_mm)
+		return -EIO;
+	ksplit_count(sysc_worker);
+	if (READ_ONCE(vm->dead))
+		return -ESHUTDOWN;
+	ksplit_windows_sync(vm);
+
+	switch (cmd) {
+	case KSPLIT_CREATE_VCPU:
+		return ksplit_vcpu_create(vm, arg);
+	case KSPLIT_WINDOW_FAULT:
+	case KSPLIT_FAULT_IN:
+		return ksplit_window_fault(vm, argp, cmd == KSPLIT_WINDOW_FAULT);
+	case KSPLIT_FLUSH:
+		return ksplit_flush(vm, argp);
+	case KSPLIT_HWPOISON:
+		return ksplit_hwpoison(vm, arg, vm->session->client);
+	}
+	return -ENOTTY;
+}
+
+static int ksplit_vm_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ksplit_vm *vm = file->private_data;
+
+	if (current->mm != vm->session->worker_mm)
+		return -EIO;
+	if (READ_ONCE(vm->dead))
+		return -ESHUTDOWN;
+	return ksplit_vm_mmap(vm, vma);
+}
+
+static const struct file_operations ksplit_vm_fops = {
+	.owner = THIS_MODULE,
+	.release = ksplit_vm_file_release,
+	.unlocked_ioctl = ksplit_vm_ioctl,
+	.mmap = ksplit_vm_file_mmap,
+	.llseek = noop_llseek,
+};
+
+/**
+ * ksplit_vm_create - makes a VM
+ * @session: whose worker calls
+ * @owner: the client's address space, whose memory becomes guest memory
+ *
+ * Context: process context of the worker.
+ * Return: its descriptor, -ENOMEM, -EBUSY (another hypervisor has a CPU),
+ * -EMFILE.
+ */
+int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner)
+{
+	struct ksplit_vm *vm;
+	int r;
+
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return -ENOMEM;
+	kref_init(&vm->ref);
+	vm->session = session;
+	vm->owner = owner;
+	vm->id = (u32)atomic_inc_return(&ksplit_vm_ids);
+	xa_init_flags(&vm->vcpus, XA_FLAGS_ALLOC);
+	mutex_init(&vm->slots_lock);
+	INIT_LIST_HEAD(&vm->slots);
+	spin_lock_init(&vm->mmu_lock);
+	INIT_LIST_HEAD(&vm->roots);
+	INIT_LIST_HEAD(&vm->dead_roots);
+	atomic64_set(&vm->tlb_gen, 1);
+
+	r = ksplit_hw_get();
+	if (r)
+		goto free;
+	mmgrab(owner);
+	r = ksplit_mem_init(vm);
+	if (r)
+		goto put_hw;
+	kref_get(&session->ref);
+	mutex_lock(&session->lock);
+	list_add(&vm->node, &session->vms);
+	mutex_unlock(&session->lock);
+	ksplit_count(vms);
+
+	r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm,
+			     O_RDWR | O_CLOEXEC);
+	if (r < 0)
+		ksplit_vm_put(vm);
+	return r;
+
+put_hw:
+	mmdrop(owner);
+	ksplit_hw_put();
+free:
+	kfree(vm);
+	return r;
+}
+
+/**
+ * ksplit_vm_from_fd - the VM behind a descriptor of the current process
+ * @session: it must belong to
+ * @fd: descriptor
+ *
+ * Return: a new reference, or NULL.
+ */
+struct ksplit_vm *ksplit_vm_from_fd(struct ksplit_session *session, int fd)
+{
+	struct file *file = fget(fd);
+	struct ksplit_vm *vm = NULL;
+
+	if (!file)
+		return NULL;
+	if (file->f_op == &ksplit_vm_fops) {
+		vm = file->private_data;
+		if (vm->session == session)
+			kref_get(&vm->ref);
+		else
+			vm = NULL;
+	}
+	fput(file);
+	return vm;
+}
+
+/**
+ * ksplit_vcpu_from_fd - the vCPU behind a descriptor of the current process
+ * @session: it must belong to
+ * @fd: descriptor
+ *
+ * Return: a new reference, or NULL.
+ */
+struct ksplit_vcpu *ksplit_vcpu_from_fd(struct ksplit_session *session, int fd)
+{
+	struct file *file = fget(fd);
+	struct ksplit_vcpu *vcpu = NULL;
+
+	if (!file)
+		return NULL;
+	if (file->f_op == &ksplit_vcpu_fops) {
+		vcpu = file->private_data;
+		if (vcpu->vm->session == session)
+			kref_get(&vcpu->ref);
+		else
+			vcpu = NULL;
+	}
+	fput(file);
+	return vcpu;
+}

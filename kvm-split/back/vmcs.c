@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Real VMCSs: memory, the CPU each is active on, and moving fields.
+ *
+ * Invariants: a VMCS is active on at most one CPU and is VMCLEARed there
+ * before it is loaded elsewhere or freed; a VPID is never 0 and never shared
+ * by two VMCSs; only fields in ksplit_vmcs_state.write are written, with the
+ * values that ksplit_decode() put into .real.
+ */
+#include <linux/gfp.h>
+#include <linux/idr.h>
+#include <linux/smp.h>
+
+#include <asm/nospec-branch.h>
+
+#include "vmx.h"
+
+static DEFINE_IDA(ksplit_vpids);
+
+/* Slots that the CPU writes, by group and all together. */
+static u8 ksplit_group_slots[32][KSPLIT_NR_SLOTS];
+static u8 ksplit_group_size[32];
+u64 ksplit_volatile[KSPLIT_SLOT_WORDS] __ro_after_init;
+
+/**
+ * ksplit_vmcs_init_tables - sorts the field table by read group
+ */
+void __init ksplit_vmcs_init_tables(void)
+{
+	unsigned int slot, group;
+
+	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++) {
+		if (!ksplit_fields[slot].cpu_writes ||
+		    !test_bit(slot, (unsigned long *)ksplit_hw.supported))
+			continue;
+		group = ksplit_fields[slot].group;
+		ksplit_group_slots[group][ksplit_group_size[group]++] = slot;
+		__set_bit(slot, (unsigned long *)ksplit_volatile);
+	}
+}
+
+/**
+ * ksplit_slot_volatile - whether the CPU may have changed a field
+ * @slot: slot of the field
+ */
+bool ksplit_slot_volatile(unsigned int slot)
+{
+	return test_bit(slot, (unsigned long *)ksplit_volatile);
+}
+
+/**
+ * ksplit_vmcs_alloc - memory and a VPID for one VMCS
+ * @v: zeroed
+ *
+ * Return: 0, -ENOMEM, -ENOSPC without a free VPID.
+ */
+int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v)
+{
+	int vpid;
+
+	v->cpu = -1;
+	INIT_LIST_HEAD(&v->loaded);
+	v->region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	v->msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!v->region || !v->msr_bitmap)
+		return -ENOMEM;
+	memset(v->msr_bitmap, 0xff, PAGE_SIZE);
+	vpid = ida_alloc_range(&ksplit_vpids, 1, U16_MAX, GFP_KERNEL_ACCOUNT);
+	if (vpid < 0)
+		return vpid;
+	v->vpid = vpid;
+	v->flush_vpid = true;
+	v->region->revision = (u32)ksplit_hw.msr[0];
+	ksplit_vmcs_reset(&v->state);
+	return 0;
+}
+
+/**
+ * ksplit_vmcs_free - frees what ksplit_vmcs_alloc() got, also in part
+ * @v: not in use by any thread
+ */
+void ksplit_vmcs_free(struct ksplit_hw_vmcs *v)
+{
+	if (v->region)
+		ksplit_vmcs_clear(v);
+	if (v->vpid)
+		ida_free(&ksplit_vpids, v->vpid);
+	free_page((unsigned long)v->msr_bitmap);
+	free_page((unsigned long)v->region);
+}
+
+/* On the CPU where @v is active, interrupts off. */
+static void ksplit_vmcs_clear_here(void *data)
+{
+	struct ksplit_hw_vmcs *v = data;
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+
+	/* The CPU may have left VMX operation, and cleared it, meanwhile. */
+	if (v->cpu != smp_processor_id())
+		return;
+	vmx_clear(__pa(v->region));
+	if (c->current_vmcs == v)
+		c->current_vmcs = NULL;
+	list_del_init(&v->loaded);
+	v->launched = false;
+	/* Whoever sees cpu == -1 sees the list without @v. */
+	smp_store_release(&v->cpu, -1);
+}
+
+/**
+ * ksplit_vmcs_clear - VMCLEARs a VMCS on the CPU where it is active
+ * @v: the VMCS; its owner's mutex is held or it is being freed
+ *
+ * Context: interrupts on.
+ */
+void ksplit_vmcs_clear(struct ksplit_hw_vmcs *v)
+{
+	int cpu = READ_ONCE(v->cpu);
+
+	if (cpu >= 0)
+		smp_call_function_single(cpu, ksplit_vmcs_clear_here, v, 1);
+}
+
+/**
+ * ksplit_vmcs_clear_cpu - VMCLEARs every VMCS that is active on this CPU
+ *
+ * Context: interrupts off, in VMX operation.
+ */
+void ksplit_vmcs_clear_cpu(void)
+{
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	struct ksplit_hw_vmcs *v, *next;
+
+	list_for_each_entry_safe(v, next, &c->loaded, loaded)
+		ksplit_vmcs_clear_here(v);
+}
+
+/**
+ * ksplit_vmcs_load - makes a VMCS current on this CPU
+ * @v: the VMCS, of the vCPU whose mutex is held
+ *
+ * Context: preemption off, interrupts on.
+ * Return: true if it was not active here: per-CPU host state must be written
+ * and its translations on this CPU are stale.
+ */
+bool ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
+{
+	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	int cpu = smp_processor_id();
+	bool fresh = READ_ONCE(v->cpu) != cpu;
+
+	if (fresh)
+		ksplit_vmcs_clear(v);
+	if (!fresh && c->current_vmcs == v)
+		return false;
+
+	local_irq_disable();
+	if (fresh) {
+		list_add(&v->loaded, &c->loaded);
+		WRITE_ONCE(v->cpu, cpu);
+		v->flush_vpid = true;
+	}
+	if (fresh && !v->launched)
+		vmx_clear(__pa(v->region));
+	vmx_ptrld(__pa(v->region));
+	c->current_vmcs = v;
+	local_irq_enable();
+	return fresh;
+}
+
+/**
+ * ksplit_vmcs_apply - writes the fields that are due
+ * @v: current on this CPU
+ */
+void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v)
+{
+	unsigned int word;
+
+	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
+		u64 todo = v->state.write[word];
+
+		v->state.write[word] = 0;
+		todo &= ksplit_hw.supported[word];
+		while (todo) {
+			unsigned int slot = word * 64 + __ffs64(todo);
+
+			todo &= todo - 1;
+			vmx_write(ksplit_fields[slot].encoding,
+				  v->state.real[slot]);
+		}
+	}
+}
+
+/**
+ * ksplit_vmcs_read_groups - reads what the CPU may have changed
+ * @groups: bit per enum ksplit_group
+ * @values: by slot, set for slots read
+ * @stored: bit per slot read, added to
+ *
+ * Context: the VMCS is current, preemption off.
+ */
+void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored)
+{
+	unsigned int group, i, slot;
+
+	while (groups) {
+		group = __ffs(groups);
+		groups &= groups - 1;
+		for (i = 0; i < ksplit_group_size[group]; i++) {
+			slot = ksplit_group_slots[group][i];
+			values[slot] = vmx_read(ksplit_fields[slot].encoding);
+			__set_bit(slot, (unsigned long *)stored);
+		}
+	}
+}

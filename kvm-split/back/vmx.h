@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VMX instructions, and the state of a CPU in VMX operation.
+ *
+ * Invariant: nothing here trusts a value of a worker's, and nothing can fault
+ * on one.  A failing VMREAD or VMWRITE is an error of the stub's tables; it is
+ * counted, never fatal.
+ */
+#ifndef KSPLIT_BACK_VMX_H
+#define KSPLIT_BACK_VMX_H
+
+#include <asm/asm.h>
+#include <asm/vmx.h>
+
+#include "ksplit.h"
+
+struct vmcs_region {
+	u32 revision;
+	u32 abort;
+	u8 data[PAGE_SIZE - 8];
+};
+
+/* What one CPU has loaded. */
+struct ksplit_cpu {
+	struct vmcs_region *vmxon;
+	struct ksplit_hw_vmcs *current_vmcs;
+	struct list_head loaded;	/* VMCSs active here */
+	bool on;
+	u64 host_msr[KSPLIT_NR_RUN_MSRS];	/* by enum ksplit_run_msr */
+};
+
+DECLARE_PER_CPU(struct ksplit_cpu, ksplit_cpu);
+
+struct ksplit_invvpid {
+	u64 vpid;
+	u64 gva;
+};
+
+struct ksplit_invept {
+	u64 eptp;
+	u64 gpa;
+};
+
+#define VMX_INSN(insn, ...)						\
+({									\
+	bool __fail;							\
+	asm volatile(insn CC_SET(na)					\
+		     : CC_OUT(na) (__fail) : __VA_ARGS__ : "memory");	\
+	__fail;								\
+})
+
+static __always_inline bool vmx_clear(u64 pa)
+{
+	return VMX_INSN("vmclear %[pa]", [pa] "m" (pa));
+}
+
+static __always_inline bool vmx_ptrld(u64 pa)
+{
+	return VMX_INSN("vmptrld %[pa]", [pa] "m" (pa));
+}
+
+static __always_inline bool vmx_write(unsigned long field, unsigned long value)
+{
+	ksplit_count(vmwrites);
+	return VMX_INSN("vmwrite %[value], %[field]",
+			[field] "r" (field), [value] "rm" (value));
+}
+
+static __always_inline bool vmx_read_ok(unsigned long field, unsigned long *value)
+{
+	bool fail;
+
+	asm volatile("vmread %[field], %[value]" CC_SET(na)
+		     : CC_OUT(na) (fail), [value] "=r" (*value)
+		     : [field] "r" (field) : "memory");
+	return !fail;
+}
+
+static __always_inline unsigned long vmx_read(unsigned long field)
+{
+	unsigned long value = 0;
+
+	ksplit_count(vmreads);
+	vmx_read_ok(field, &value);
+	return value;
+}
+
+static __always_inline void vmx_invept_global(void)
+{
+	struct ksplit_invept op = { };
+
+	VMX_INSN("invept %[op], %[ext]", [op] "m" (op),
+		 [ext] "r" ((unsigned long)VMX_EPT_EXTENT_GLOBAL));
+}
+
+static __always_inline void vmx_invvpid(u16 vpid)
+{
+	struct ksplit_invvpid op = { .vpid = vpid };
+
+	VMX_INSN("invvpid %[op], %[ext]", [op] "m" (op),
+		 [ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
+}
+
+extern u64 ksplit_host_xss;	/* __ro_after_init */
+
+/* ------------------------------------------------------ back/vmcs.c -- */
+
+void ksplit_vmcs_init_tables(void);
+int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v);
+void ksplit_vmcs_free(struct ksplit_hw_vmcs *v);
+/* VMCLEAR wherever it is active; sleeps not, but waits for another CPU. */
+void ksplit_vmcs_clear(struct ksplit_hw_vmcs *v);
+void ksplit_vmcs_clear_cpu(void);
+/*
+ * Makes @v current on this CPU.  Preemption off, interrupts on.  Returns true
+ * if @v was not active here before, so that per-CPU state must be set.
+ */
+bool ksplit_vmcs_load(struct ksplit_hw_vmcs *v);
+/* Writes what ksplit_decode() marked; @v is current. */
+void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v);
+/* Reads the fields of @groups that the CPU writes; @v is current. */
+void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored);
+bool ksplit_slot_volatile(unsigned int slot);
+extern u64 ksplit_volatile[KSPLIT_SLOT_WORDS];
+
+#endif /* KSPLIT_BACK_VMX_H */
