@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Windows: where a VM's memory slots lie in the worker.  Plain C.
+ */
+#ifndef KSPLIT_WINDOW_H
+#define KSPLIT_WINDOW_H
+
+#include <linux/types.h>
+
+struct ksplit_call;
+
+int ksplit_window_init(__u64 limit);
+int ksplit_window_prepare(int vm, struct ksplit_call *call);
+void ksplit_window_finish(int vm, struct ksplit_call *call, long result);
+void ksplit_window_drop_vm(int vm);
+int ksplit_window_find(__u64 addr);
+
+#endif /* KSPLIT_WINDOW_H */
