@@ -11,6 +11,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
+#include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/syscore_ops.h>
 
@@ -18,7 +19,7 @@
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
-#include <asm/intel_pt.h>
+#include <asm/perf_event.h>
 #include <asm/msr.h>
 #include <asm/reboot.h>
 #include <asm/tlbflush.h>

@@ -21,12 +21,15 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <trace/events/ipi.h>
 
+#include <asm/cpu.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
+#include <asm/fred.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
 #include <asm/mshyperv.h>
@@ -687,17 +690,6 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 }
 
 /* ------------------------------------------------------------ exits -- */
-
-static unsigned long ksplit_read_loaded(struct ksplit_hw_vmcs *v, u32 field)
-{
-	unsigned long value;
-
-	preempt_disable();
-	ksplit_vmcs_load(v);
-	value = vmx_read(field);
-	preempt_enable();
-	return value;
-}
 
 /* #AC that the host's split-lock detection raised, not the guest's. */
 static bool ksplit_split_lock(struct ksplit_hw_vmcs *v)
