@@ -26,6 +26,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -99,12 +100,11 @@ struct ksplit_tenant {			/* front/tenant.c */
 	u32 max_vms;
 	u32 max_vcpus;
 	u32 max_slots;
-	atomic_t nr_vms;
+	u32 nr_sessions;		/* of workers */
+	u32 nr_vms;			/* of them taken by a client */
 	atomic_t nr_vcpus;
-	spinlock_t lock;
 	struct list_head ready;		/* sessions without a client */
-	wait_queue_head_t wq;		/* clients that wait for one, pollers */
-	u32 waiters;
+	wait_queue_head_t wq;		/* pollers */
 	bool dead;
 };
 
@@ -117,6 +117,11 @@ struct ksplit_session {			/* front/session.c */
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
+	atomic_t nr_calls;
+	atomic64_t next_id;		/* of a call */
+	spinlock_t arguments_lock;	/* under a channel's lock */
+	struct list_head arguments;	/* calls whose client may be reached */
+	struct ratelimit_state log;	/* KSPLIT_LOG */
 	pid_t worker;			/* for the log */
 	pid_t client;
 	bool taken;
