@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The client's eventfds as the host's descriptors, and the thread that waits
+ * for them.
+ *
+ * Invariant: no file flag is changed, since the client shares the open file.
+ * Each signal of a watched eventfd leads to a call of ksplit_eventfd_ready()
+ * that begins after it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ksplit_call.h"
+#include "ksplit_eventfd.h"
+#include "ksplit_log.h"
+#include "personality.h"
+
+#define EVENTS	32
+
+static int epoll_fd = -1;
+
+/**
+ * ksplit_host_eventfd_take() - fetch an eventfd named in the current call
+ * @client_fd:	the client's descriptor number
+ * @ret_identity: the stub's name of the eventfd
+ *
+ * Return: a descriptor of the worker, or a negative errno.
+ */
+int ksplit_host_eventfd_take(int client_fd, __u64 *ret_identity)
+{
+	const struct ksplit_call *call = ksplit_call_current();
+	struct ksplit_eventfd e = { .client_fd = client_fd };
+	int fd;
+
+	if (!call)
+		return -EBADF;
+	e.call = call->id;
+	fd = ksplit_ops->eventfd(&e);
+	if (fd >= 0)
+		*ret_identity = e.identity;
+	return fd;
+}
+
+void ksplit_host_eventfd_signal(int fd)
+{
+	uint64_t one = 1;
+	ssize_t r;
+
+	do {
+		r = write(fd, &one, sizeof(one));
+	} while (r < 0 && errno == EINTR);
+}
+
+__u64 ksplit_host_eventfd_read(int fd)
+{
+	uint64_t count = 0;
+	struct iovec iov = { &count, sizeof(count) };
+	ssize_t r;
+
+	/* The descriptor may be a blocking one, and must stay so. */
+	do {
+		r = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
+	} while (r < 0 && errno == EINTR);
+	return r == sizeof(count) ? count : 0;
+}
+
+int ksplit_host_eventfd_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
+int ksplit_host_eventfd_watch(int fd, __u64 key)
+{
+	/* Edge-triggered: every write is an edge of its own. */
+	struct epoll_event e = {
+		.events = EPOLLIN | EPOLLET,
+		.data.u64 = key,
+	};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+void ksplit_host_eventfd_unwatch(int fd)
+{
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void poller(void *arg)
+{
+	struct epoll_event events[EVENTS];
+
+	(void)arg;
+	for (;;) {
+		int i, n;
+
+		ksplit_idle_enter();
+		n = epoll_wait(epoll_fd, events, EVENTS, -1);
+		ksplit_idle_exit();
+		if (n < 0 && errno != EINTR) {
+			ksplit_abort("eventfd poller: epoll_wait failed");
+			return;
+		}
+		for (i = 0; i < n; i++)
+			ksplit_eventfd_ready(events[i].data.u64);
+	}
+}
+
+/**
+ * ksplit_eventfd_init() - start the thread that waits for irqfds
+ *
+ * Context: once, after ksplit_personality_init().
+ * Return: 0 or a negative errno.
+ */
+int ksplit_eventfd_init(void)
+{
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0)
+		return -errno;
+	return ksplit_thread_create("irqfd", poller, NULL);
+}
