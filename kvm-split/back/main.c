@@ -312,6 +312,23 @@ static const struct {
 	{ X86_FEATURE_XSAVE, X86_CR4_OSXSAVE },
 };
 
+/* What l1tf in sysfs reports, and ksplit_flush_l1d() does. */
+static void __init ksplit_init_l1tf(void)
+{
+	u64 cap = ksplit_rdmsr(MSR_IA32_ARCH_CAPABILITIES);
+
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
+	    (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
+	     cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)) {
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_NOT_REQUIRED;
+	} else if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_COND;
+	} else {
+		pr_warn("kvm-split: no microcode to flush L1D: vulnerable to L1TF\n");
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_NEVER;
+	}
+}
+
 static int __init ksplit_init_hw(void)
 {
 	struct ksplit_hw *hw = &ksplit_hw;
@@ -332,6 +349,7 @@ static int __init ksplit_init_hw(void)
 	for (i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
 		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
 	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
+	ksplit_init_l1tf();
 	hw->maxphyaddr = boot_cpu_data.x86_phys_bits;
 	hw->virt_bits = boot_cpu_data.x86_virt_bits;
 	hw->xcr0 = 0;

@@ -32,7 +32,6 @@
 #include <asm/fred.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
-#include <asm/mshyperv.h>
 #include <asm/nospec-branch.h>
 #include <asm/spec-ctrl.h>
 #include <asm/tlbflush.h>
@@ -236,6 +235,7 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 
 	ksplit_write_field(VMCS_LINK_POINTER, ~0ull);
 	ksplit_write_field(ENCLS_EXITING_BITMAP, ~0ull);
+	ksplit_write_field(KSPLIT_F_ENCLV_EXITING_BITMAP, ~0ull);
 	ksplit_write_field(VIRTUAL_PROCESSOR_ID, v->vpid);
 	ksplit_write_field(MSR_BITMAP, __pa(v->msr_bitmap));
 
@@ -858,6 +858,25 @@ static bool ksplit_must_leave(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 	       READ_ONCE(vcpu->vm->dead);
 }
 
+/*
+ * Reports an exit that the stub consumed as a host interrupt.  KVM deals with
+ * an interrupted event by itself, but does not expect an interrupt to unblock
+ * NMIs.
+ */
+static int ksplit_leave(struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
+{
+	if (e->nmi_unblocked && !(e->idt_info & VECTORING_INFO_VALID_MASK)) {
+		preempt_disable();
+		ksplit_vmcs_load(v);
+		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
+			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) |
+			  GUEST_INTR_STATE_NMI);
+		preempt_enable();
+	}
+	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
+	return 0;
+}
+
 static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			   struct ksplit_exit *e)
 {
@@ -876,8 +895,7 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			/* An entry that took place has to be reported. */
 			if (!e->entered || r == -ESHUTDOWN)
 				return r;
-			e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
-			return 0;
+			return ksplit_leave(v, e);
 		}
 		r = ksplit_handle_exit(vcpu, v, e);
 		if (r <= 0) {
@@ -888,10 +906,8 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		ksplit_count(exits_ring0);
 		this_cpu_inc(ksplit_stats.exits_ring0[min_t(u32, (u16)e->reason,
 				ARRAY_SIZE(ksplit_stats.exits_ring0) - 1)]);
-		if (ksplit_must_leave(vcpu, e)) {
-			e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
-			return 0;
-		}
+		if (ksplit_must_leave(vcpu, e))
+			return ksplit_leave(v, e);
 		e->requeue = true;
 	}
 }
