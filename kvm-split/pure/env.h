@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <linux/types.h>
+#include <linux/ioctl.h>
 #include <linux/kvm.h>
 
 typedef uint8_t u8;
@@ -37,6 +38,8 @@ typedef int64_t s64;
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1ul << PAGE_SHIFT)
 #endif
+
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
 
 #define BIT(n)			(1ul << (n))
 #define BIT_ULL(n)		(1ull << (n))

@@ -29,7 +29,7 @@ struct ksplit_pass_msr {
 };
 
 #define KSPLIT_NR_PASS_MSRS	10
-#define KSPLIT_NR_MSR_WORDS	10
+#define KSPLIT_NR_MSR_WORDS	8
 
 extern const struct ksplit_pass_msr ksplit_pass_msrs[KSPLIT_NR_PASS_MSRS];
 /* Which 64-bit words of the worker's bitmap matter, in ascending order. */

@@ -11,10 +11,11 @@
 
 #include "env.h"
 
+s64 ksplit_copy_slot(u32 cmd, const u8 *prefetch, u32 prefetched);
 int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
-			u64 addr, u32 len, bool write);
+			u64 slot_pages, u64 addr, u32 len, bool write);
 bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched,
 			    int fd);
-int ksplit_check_kvm_run(const void *run);
+int ksplit_check_kvm_run(const void *kvm_run);
 
 #endif /* KSPLIT_TAILS_H */

@@ -13,7 +13,7 @@
 
 /**
  * enum ksplit_class - who decides a field's value
- * @KSPLIT_NEVER: nobody: not used in this version, never written
+ * @KSPLIT_NEVER:	nobody: not used in this version, never written
  * @KSPLIT_STUB:	the stub; what the worker writes is ignored
  * @KSPLIT_HOST:	host state: the stub; what the worker writes is ignored
  * @KSPLIT_CTL:	controls: the worker's wish, merged with the policy
@@ -34,22 +34,24 @@ enum ksplit_class {
 
 /**
  * enum ksplit_group - fields that are read together
- * @KSPLIT_G_NONE: the CPU never changes it: what the worker wrote is valid
+ * @KSPLIT_G_NONE:	the CPU never changes it: what the worker wrote is valid
  * @KSPLIT_G_EXIT:	reason, interruption information, IDT vectoring
  * @KSPLIT_G_BASIC:	RIP, RFLAGS, interruptibility
  * @KSPLIT_G_RSP:	RSP
  * @KSPLIT_G_INSN:	length of the instruction that exited
  * @KSPLIT_G_QUAL:	exit qualification
- * @KSPLIT_G_ADDR:	guest linear and guest physical address
- * @KSPLIT_G_ERROR:	error codes of interruption and IDT vectoring
- * @KSPLIT_G_VMX:	VM-exit instruction information, I/O RCX..RIP
- * @KSPLIT_G_CR:	CR0, CR3, CR4, EFER
+ * @KSPLIT_G_ADDR:	guest physical address
+ * @KSPLIT_G_ERROR:	error codes of interruption and IDT vectoring,
+ *			VM-instruction error
+ * @KSPLIT_G_VMX:	VM-exit instruction information, guest linear address,
+ *			I/O RCX, RSI, RDI, RIP
+ * @KSPLIT_G_CR:	CR0, CR3, CR4
  * @KSPLIT_G_PDPTR:	PDPTEs
  * @KSPLIT_G_MODE:	access rights of CS and SS
  * @KSPLIT_G_SEG:	the other 30 fields of segments
  * @KSPLIT_G_DT:	GDTR, IDTR
  * @KSPLIT_G_SYSENTER:	SYSENTER MSRs
- * @KSPLIT_G_ENTRY:	VM-entry controls and interruption information
+ * @KSPLIT_G_ENTRY:	VM-entry interruption information
  * @KSPLIT_G_MISC:	DR7, DEBUGCTL, activity, pending debug exceptions
  */
 enum ksplit_group {
@@ -86,11 +88,10 @@ enum ksplit_group {
 	(KSPLIT_SLOT_BASE(KSPLIT_FIELD_KIND(encoding)) +		\
 	 KSPLIT_FIELD_INDEX(encoding))
 
-/* KSPLIT_F_GUEST_RIP: the encoding; KSPLIT_S_GUEST_RIP: the slot. */
+/* KSPLIT_S_GUEST_RIP and so on: the slots. */
 enum {
-#define N(encoding, name) KSPLIT_F_##name = (encoding),
-#define F(encoding, name, cls, group, cpu_writes) \
-	KSPLIT_F_##name = (encoding), KSPLIT_S_##name = KSPLIT_SLOT(encoding),
+#define N(...)
+#define F(encoding, name, ...)	KSPLIT_S_##name = KSPLIT_SLOT(encoding)
 #include "vmcs_fields.h"
 #undef F
 #undef N
@@ -163,7 +164,7 @@ extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
  * @config:	KSPLIT_CFG_*
  * @cr4_allowed: CR4 bits that a guest may have; bits outside of the policy's
  *		own list are ignored
- * @efer_allowed: EFER bits that a guest may have (of SCE, LME, LMA, NX)
+ * @efer_allowed: the host's EFER; a guest may have these of SCE, LME, LMA, NX
  * @debugctl:	DEBUGCTL bits of the host that must stay on in the guest
  *		(FREEZE_IN_SMM)
  * @spec_ctrl:	bits that WRMSR(SPEC_CTRL) accepts, 0: no such MSR
@@ -193,6 +194,23 @@ struct ksplit_hw {
 };
 
 int ksplit_caps_init(struct ksplit_hw *hw);
+
+/* CR4: MCE (without it a machine check is a shutdown) and VMXE stay set. */
+#define KSPLIT_CR4_FORCED	(BIT_ULL(6) | BIT_ULL(13))
+/*
+ * VME PVI TSD DE PSE PAE PGE PCE OSFXSR OSXMMEXCPT UMIP LA57 FSGSBASE PCIDE
+ * OSXSAVE SMEP SMAP PKE.  Not SMXE, KL, CET, PKS, UINTR, LAM_SUP, FRED.
+ */
+#define KSPLIT_CR4_GUEST	(0x3full | BIT_ULL(7) | BIT_ULL(8) |	\
+				 BIT_ULL(9) | BIT_ULL(10) | BIT_ULL(11) | \
+				 BIT_ULL(12) | BIT_ULL(16) | BIT_ULL(17) | \
+				 BIT_ULL(18) | BIT_ULL(20) | BIT_ULL(21) | \
+				 BIT_ULL(22))
+
+static inline u64 ksplit_cr4_guest(const struct ksplit_hw *hw)
+{
+	return hw->cr4_allowed & KSPLIT_CR4_GUEST;
+}
 
 /**
  * struct ksplit_vmcs_state - the stub's copy of a worker's VMCS
