@@ -238,6 +238,11 @@ int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 	return size && within(addr, len, start, size) ? 0 : -EPERM;
 }
 
+static bool is_fd(const u8 *prefetch, u32 offset, int fd)
+{
+	return !memcmp(prefetch + offset, &fd, sizeof(fd));
+}
+
 /**
  * ksplit_eventfd_allowed() - whether a call's argument names a descriptor
  * @cmd: ioctl number of the call in progress
@@ -247,30 +252,23 @@ int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
  */
 bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd)
 {
-	struct kvm_hyperv_eventfd hv;
-	struct kvm_ioeventfd io;
-	struct kvm_irqfd irq;
+	u64 flags;
 
-	if (fd < 0)
+	if (fd < 0 || prefetched < _IOC_SIZE(cmd))
 		return false;
 	switch (cmd) {
 	case KVM_IRQFD:
-		if (prefetched < sizeof(irq))
-			return false;
-		memcpy(&irq, prefetch, sizeof(irq));
-		return (int)irq.fd == fd ||
-		       (irq.flags & KVM_IRQFD_FLAG_RESAMPLE &&
-			(int)irq.resamplefd == fd);
+		flags = fetch(prefetch, prefetched,
+			      offsetof(struct kvm_irqfd, flags), 4);
+		return is_fd(prefetch, offsetof(struct kvm_irqfd, fd), fd) ||
+		       (flags & KVM_IRQFD_FLAG_RESAMPLE &&
+			is_fd(prefetch, offsetof(struct kvm_irqfd, resamplefd),
+			      fd));
 	case KVM_IOEVENTFD:
-		if (prefetched < sizeof(io))
-			return false;
-		memcpy(&io, prefetch, sizeof(io));
-		return io.fd == fd;
+		return is_fd(prefetch, offsetof(struct kvm_ioeventfd, fd), fd);
 	case KVM_HYPERV_EVENTFD:
-		if (prefetched < sizeof(hv))
-			return false;
-		memcpy(&hv, prefetch, sizeof(hv));
-		return hv.fd == fd;
+		return is_fd(prefetch, offsetof(struct kvm_hyperv_eventfd, fd),
+			     fd);
 	default:
 		return false;
 	}

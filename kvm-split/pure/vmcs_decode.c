@@ -8,24 +8,15 @@
  */
 #include "vmcs_policy.h"
 
-#define CR0_PE			BIT(0)
-#define CR0_MP			BIT(1)
-#define CR0_EM			BIT(2)
-#define CR0_TS			BIT(3)
-#define CR0_ET			BIT(4)
-#define CR0_NE			BIT(5)
-#define CR0_WP			BIT(16)
-#define CR0_AM			BIT(18)
-#define CR0_PG			BIT(31)
-/* CD and NW are loaded by neither VM entry nor exit: they would stay. */
-#define CR0_GUEST		(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | \
-				 CR0_AM | CR0_PG)
-#define CR0_FORCED		(CR0_ET | CR0_NE)
-#define CR0_GUEST_OWNED		(CR0_TS | CR0_WP)
-
+/*
+ * PE, MP, EM, TS, WP, AM, PG.  CD and NW are loaded by neither VM entry nor
+ * exit: they would stay.
+ */
+#define CR0_GUEST		0x8005000full
+#define CR0_FORCED		(BIT(4) | BIT(5))	/* ET, NE */
+#define CR0_GUEST_OWNED		(BIT(3) | BIT(16))	/* TS, WP */
 /* PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, FSGSBASE. */
-#define CR4_GUEST_OWNED		(BIT(1) | BIT(2) | BIT(3) | BIT(7) | BIT(8) | \
-				 BIT(9) | BIT(10) | BIT(16))
+#define CR4_GUEST_OWNED		0x1078eull
 
 #define EFER_LME_LMA		(BIT(8) | BIT(10))
 #define EFER_GUEST		(BIT(0) | BIT(11) | EFER_LME_LMA)
@@ -46,21 +37,14 @@
 #define INTR_RESERVED		0x7ffff000u
 #define INTR_TYPE(info)		((info) >> 8 & 7)
 #define INTR_VECTOR(info)	((info) & 0xff)
+#define INTR_TYPE_RESERVED	1
+#define INTR_TYPE_NMI		2
+#define INTR_TYPE_EXCEPTION	3
+#define INTR_TYPE_SOFTWARE(t)	((t) >= 4 && (t) <= 6)
+#define INTR_TYPE_OTHER		7
 #define INTR_MAX_INSN		15
 /* DF, TS, NP, SS, GP, PF, AC, CP push an error code. */
-#define ERROR_CODE_VECTORS	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | \
-				 BIT(13) | BIT(14) | BIT(17) | BIT(21))
-
-enum {
-	INTR_EXT,
-	INTR_RESERVED_TYPE,
-	INTR_NMI,
-	INTR_HARD_EXCEPTION,
-	INTR_SOFT_INTR,
-	INTR_PRIV_SOFT_EXCEPTION,
-	INTR_SOFT_EXCEPTION,
-	INTR_OTHER,
-};
+#define ERROR_CODE_VECTORS	0x227d00
 
 static u64 width_mask(unsigned int slot)
 {
@@ -155,21 +139,18 @@ static bool event_valid(u32 info, u32 insn_len)
 	u32 type = INTR_TYPE(info);
 	u32 vector = INTR_VECTOR(info);
 
-	if (info & INTR_RESERVED || type == INTR_RESERVED_TYPE)
+	if (info & INTR_RESERVED || type == INTR_TYPE_RESERVED)
 		return false;
-	if (type == INTR_NMI && vector != 2)
+	if (type == INTR_TYPE_NMI && vector != 2)
 		return false;
-	if (type == INTR_HARD_EXCEPTION && vector > 31)
+	if (type == INTR_TYPE_EXCEPTION && vector > 31)
 		return false;
-	if (type == INTR_OTHER && vector)
+	if (type == INTR_TYPE_OTHER && vector)
 		return false;
 	if (info & INTR_ERROR_CODE &&
-	    (type != INTR_HARD_EXCEPTION || !(ERROR_CODE_VECTORS >> vector & 1)))
+	    (type != INTR_TYPE_EXCEPTION || !(ERROR_CODE_VECTORS >> vector & 1)))
 		return false;
-	if (type >= INTR_SOFT_INTR && type <= INTR_SOFT_EXCEPTION &&
-	    insn_len > INTR_MAX_INSN)
-		return false;
-	return true;
+	return !INTR_TYPE_SOFTWARE(type) || insn_len <= INTR_MAX_INSN;
 }
 
 /*

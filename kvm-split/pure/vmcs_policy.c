@@ -11,14 +11,12 @@
 	(((encoding) >> 13 & 3) == 0 ? 2 : ((encoding) >> 13 & 3) == 2 ? 4 : 8)
 
 const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS] = {
-#define N(...)
 #define F(e, name, c, g, w)						\
 	[KSPLIT_S_##name] = {						\
 		.encoding = (e), .cls = KSPLIT_##c, .group = KSPLIT_G_##g, \
 		.cpu_writes = (w), .width = FIELD_WIDTH(e), .present = 1 }
 #include "vmcs_fields.h"
 #undef F
-#undef N
 };
 
 /**
@@ -217,56 +215,31 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 #define ERROR	(KSPLIT_GROUP(ERROR) | QUAL)
 
 static const u32 exit_groups[] = {
-	[0]	= ERROR,		/* exception or NMI */
-	[9]	= ERROR,		/* task switch */
-	[10]	= INSN,			/* CPUID */
-	[11]	= INSN,			/* GETSEC */
-	[12]	= INSN,			/* HLT */
-	[13]	= INSN,			/* INVD */
-	[14]	= QUAL,			/* INVLPG */
-	[15]	= INSN,			/* RDPMC */
-	[16]	= INSN,			/* RDTSC */
-	[18]	= INSN,			/* VMCALL */
-	[19]	= VMX,			/* VMCLEAR */
-	[20]	= INSN,			/* VMLAUNCH */
-	[21]	= VMX,			/* VMPTRLD */
-	[22]	= VMX,			/* VMPTRST */
-	[23]	= VMX,			/* VMREAD */
-	[24]	= INSN,			/* VMRESUME */
-	[25]	= VMX,			/* VMWRITE */
-	[26]	= INSN,			/* VMXOFF */
-	[27]	= VMX,			/* VMXON */
-	[28]	= QUAL,			/* CR access */
-	[29]	= QUAL,			/* MOV DR */
-	[30]	= QUAL,			/* I/O */
-	[31]	= INSN,			/* RDMSR */
-	[32]	= INSN,			/* WRMSR */
-	[33]	= QUAL,			/* entry failure: guest state */
-	[34]	= QUAL,			/* entry failure: MSR loading */
-	[36]	= INSN,			/* MWAIT */
-	[39]	= INSN,			/* MONITOR */
-	[40]	= INSN,			/* PAUSE */
-	[44]	= QUAL,			/* APIC access */
-	[45]	= QUAL,			/* virtualized EOI */
-	[46]	= VMX,			/* GDTR, IDTR */
-	[47]	= VMX,			/* LDTR, TR */
-	[48]	= KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR), /* EPT violation */
-	[49]	= KSPLIT_GROUP(ADDR),	/* EPT misconfiguration */
-	[50]	= VMX,			/* INVEPT */
-	[51]	= INSN,			/* RDTSCP */
-	[53]	= VMX,			/* INVVPID */
-	[54]	= INSN,			/* WBINVD */
-	[55]	= INSN,			/* XSETBV */
-	[56]	= QUAL,			/* APIC write */
-	[57]	= INSN,			/* RDRAND */
-	[58]	= VMX,			/* INVPCID */
-	[59]	= INSN,			/* VMFUNC */
-	[60]	= INSN,			/* ENCLS */
-	[61]	= INSN,			/* RDSEED */
-	[63]	= INSN,			/* XSAVES */
-	[64]	= INSN,			/* XRSTORS */
-	[74]	= 0,			/* bus lock */
-	[75]	= KSPLIT_GROUP(QUAL),	/* notify */
+	[0] = ERROR,			/* exception or NMI */
+	[9] = ERROR,			/* task switch */
+	[10 ... 13] = INSN,		/* CPUID, GETSEC, HLT, INVD */
+	[14] = QUAL,			/* INVLPG */
+	[15 ... 16] = INSN,		/* RDPMC, RDTSC */
+	[18] = INSN,			/* VMCALL */
+	[19] = VMX, [21] = VMX,		/* VMCLEAR, VMPTRLD */
+	[20] = INSN, [24] = INSN,	/* VMLAUNCH, VMRESUME */
+	[22 ... 23] = VMX, [25] = VMX,	/* VMPTRST, VMREAD, VMWRITE */
+	[26] = INSN, [27] = VMX,	/* VMXOFF, VMXON */
+	[28 ... 30] = QUAL,		/* CR access, MOV DR, I/O */
+	[31 ... 32] = INSN,		/* RDMSR, WRMSR */
+	[33 ... 34] = QUAL,		/* entry failures */
+	[36] = INSN,			/* MWAIT */
+	[39 ... 40] = INSN,		/* MONITOR, PAUSE */
+	[44 ... 45] = QUAL, [56] = QUAL, /* APIC access, EOI, APIC write */
+	[46 ... 47] = VMX,		/* GDTR, IDTR, LDTR, TR */
+	[48] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR), /* EPT violation */
+	[49] = KSPLIT_GROUP(ADDR),	/* EPT misconfiguration */
+	[50] = VMX, [53] = VMX, [58] = VMX, /* INVEPT, INVVPID, INVPCID */
+	[51] = INSN,			/* RDTSCP */
+	[54 ... 55] = INSN,		/* WBINVD, XSETBV */
+	[57] = INSN, [59 ... 61] = INSN, /* RDRAND, VMFUNC, ENCLS, RDSEED */
+	[63 ... 64] = INSN,		/* XSAVES, XRSTORS */
+	[75] = KSPLIT_GROUP(QUAL),	/* notify */
 };
 
 /**

@@ -90,11 +90,9 @@ enum ksplit_group {
 
 /* KSPLIT_S_GUEST_RIP and so on: the slots. */
 enum {
-#define N(...)
 #define F(encoding, name, ...)	KSPLIT_S_##name = KSPLIT_SLOT(encoding)
 #include "vmcs_fields.h"
 #undef F
-#undef N
 };
 
 /**
@@ -104,7 +102,7 @@ enum {
  * @group:	enum ksplit_group
  * @cpu_writes:	whether the CPU may change it in the guest or at VM exit
  * @width:	bytes: 2, 4 or 8
- * @present:	false for a slot that no field has (its @cls is KSPLIT_NEVER)
+ * @present:	false for the slots of no field and of class KSPLIT_NEVER
  */
 struct ksplit_field {
 	u32 encoding;
@@ -201,11 +199,7 @@ int ksplit_caps_init(struct ksplit_hw *hw);
  * VME PVI TSD DE PSE PAE PGE PCE OSFXSR OSXMMEXCPT UMIP LA57 FSGSBASE PCIDE
  * OSXSAVE SMEP SMAP PKE.  Not SMXE, KL, CET, PKS, UINTR, LAM_SUP, FRED.
  */
-#define KSPLIT_CR4_GUEST	(0x3full | BIT_ULL(7) | BIT_ULL(8) |	\
-				 BIT_ULL(9) | BIT_ULL(10) | BIT_ULL(11) | \
-				 BIT_ULL(12) | BIT_ULL(16) | BIT_ULL(17) | \
-				 BIT_ULL(18) | BIT_ULL(20) | BIT_ULL(21) | \
-				 BIT_ULL(22))
+#define KSPLIT_CR4_GUEST	0x771fbfull
 
 static inline u64 ksplit_cr4_guest(const struct ksplit_hw *hw)
 {
