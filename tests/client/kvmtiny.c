@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A small KVM client: guests of a few instructions, each showing one thing.
+ *
+ *	kvmtiny TEST [N]
+ *
+ * Prints one line, "TEST: ok ..." or "TEST: FAILED at ...", and exits 0 or 1;
+ * 2 for a wrong call.  It uses nothing but the KVM API, so that it runs on any
+ * KVM; differences between two of them show as differences of its output.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define RAM_SIZE	(2u << 20)
+#define CODE		0x1000u
+
+static const char *test;
+
+#define CHECK(cond)							\
+	do {								\
+		if (!(cond)) {						\
+			printf("%s: FAILED at line %d: %s (errno %d)\n",\
+			       test, __LINE__, #cond, errno);		\
+			exit(1);					\
+		}							\
+	} while (0)
+
+struct vm {
+	int kvm, vm, vcpu;
+	uint8_t *ram;
+	struct kvm_run *run;
+	size_t run_size;
+};
+
+static void vm_open(struct vm *m)
+{
+	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(m->kvm >= 0);
+	CHECK(ioctl(m->kvm, KVM_GET_API_VERSION, 0) == 12);
+	m->vm = ioctl(m->kvm, KVM_CREATE_VM, 0);
+	CHECK(m->vm >= 0);
+}
+
+/* One vCPU in real mode at CODE, RAM at 0. */
+static void vm_start(struct vm *m, const void *code, size_t len)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = RAM_SIZE,
+	};
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800 };
+	int r;
+
+	vm_open(m);
+	m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(m->ram != MAP_FAILED);
+	memcpy(m->ram + CODE, code, len);
+	region.userspace_addr = (uintptr_t)m->ram;
+	CHECK(ioctl(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul) == 0);
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
+	CHECK(m->vcpu >= 0);
+	r = ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	CHECK(r >= (int)sizeof(*m->run));
+	m->run_size = r;
+	m->run = mmap(NULL, r, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	CHECK(m->run != MAP_FAILED);
+	CHECK(ioctl(m->vcpu, KVM_GET_SREGS, &sregs) == 0);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
+	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+}
+
+static int vm_run(struct vm *m)
+{
+	return ioctl(m->vcpu, KVM_RUN, 0);
+}
+
+/* mov al,'k'; out 0x10,al; in al,0x11; add al,1; out 0x10,al; hlt */
+static void test_hello(unsigned long n)
+{
+	static const uint8_t code[] = {
+		0xb0, 'k', 0xe6, 0x10, 0xe4, 0x11, 0x04, 0x01, 0xe6, 0x10, 0xf4,
+	};
+	struct kvm_regs regs;
+	struct vm m;
+	uint8_t *data;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	data = (uint8_t *)m.run;
+
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_IO);
+	CHECK(m.run->io.direction == KVM_EXIT_IO_OUT && m.run->io.port == 0x10);
+	CHECK(data[m.run->io.data_offset] == 'k');
+
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_IO);
+	CHECK(m.run->io.direction == KVM_EXIT_IO_IN && m.run->io.port == 0x11);
+	data[m.run->io.data_offset] = 41;
+
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_IO);
+	CHECK(data[m.run->io.data_offset] == 42);
+
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+	CHECK((regs.rax & 0xff) == 42);
+	CHECK(regs.rip == CODE + sizeof(code));
+	printf("%s: ok\n", test);
+}
+
+/* mov ecx,N; 1: mov eax,0; cpuid-like body; dec; jnz; hlt.  Bodies differ. */
+static void loop_guest(struct vm *m, const uint8_t *body, size_t len,
+		       uint32_t n)
+{
+	uint8_t code[64];
+	size_t i = 0;
+
+	code[i++] = 0x66;		/* mov edi, n */
+	code[i++] = 0xbf;
+	memcpy(code + i, &n, 4);
+	i += 4;
+	memcpy(code + i, body, len);
+	i += len;
+	code[i++] = 0x66;		/* dec edi */
+	code[i++] = 0x4f;
+	code[i++] = 0x75;		/* jnz body */
+	code[i] = (uint8_t)-(len + 4);
+	i++;
+	code[i++] = 0xf4;		/* hlt */
+	vm_start(m, code, i);
+}
+
+static void test_cpuid(unsigned long n)
+{
+	static const uint8_t body[] = { 0x66, 0x31, 0xc0, 0x0f, 0xa2 };
+	struct vm m;
+
+	loop_guest(&m, body, sizeof(body), n);
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	printf("%s: ok %lu\n", test, n);
+}
+
+static void test_pio(unsigned long n)
+{
+	static const uint8_t body[] = { 0xe6, 0x10 };
+	unsigned long i;
+	struct vm m;
+
+	loop_guest(&m, body, sizeof(body), n);
+	for (i = 0; i < n; i++) {
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_IO);
+	}
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* Loads and stores beyond RAM: ds = 0xffff, [0x10 + n] is at 1 MiB + n. */
+static void test_mmio(unsigned long n)
+{
+	/* mov ax,0x9000; mov ds,ax; mov byte [0],'m'; mov al,[1]; hlt */
+	static const uint8_t code[] = {
+		0xb8, 0x00, 0x90, 0x8e, 0xd8, 0xc6, 0x06, 0x00, 0x00, 'm',
+		0xa0, 0x01, 0x00, 0xf4,
+	};
+	struct kvm_userspace_memory_region region = { };
+	struct kvm_regs regs;
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	/* Shrink RAM to 512 KiB: delete, then a smaller slot. */
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	region.memory_size = 512 << 10;
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_MMIO);
+	CHECK(m.run->mmio.is_write && m.run->mmio.phys_addr == 0x90000);
+	CHECK(m.run->mmio.len == 1 && m.run->mmio.data[0] == 'm');
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_MMIO);
+	CHECK(!m.run->mmio.is_write && m.run->mmio.phys_addr == 0x90001);
+	m.run->mmio.data[0] = 7;
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+	CHECK((regs.rax & 0xff) == 7);
+	printf("%s: ok\n", test);
+}
+
+/* The guest writes each page of its RAM below 1 MiB; the client looks. */
+static void test_memory(unsigned long n)
+{
+	/*
+	 * mov bx,0x200; 1: mov ds,bx; mov word [0],bx; add bx,0x100;
+	 * cmp bx,0xf000; jb 1b; hlt
+	 */
+	static const uint8_t code[] = {
+		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
+		0xf4,
+	};
+	unsigned int seg;
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	for (seg = 0x200; seg < 0xf000; seg += 0x100) {
+		uint16_t v;
+
+		memcpy(&v, m.ram + seg * 16, 2);
+		CHECK(v == seg);
+	}
+	/* The pages are replaced under the guest: it must see the new ones. */
+	CHECK(madvise(m.ram + 0x2000, 0x1000, MADV_DONTNEED) == 0);
+	CHECK(m.ram[0x2000] == 0);
+	memset(m.ram + 0x2000, 0x5a, 0x1000);
+	m.ram[CODE] = 0xa0;		/* mov al,[0]; hlt, ds = 0x200 */
+	m.ram[CODE + 1] = 0;
+	m.ram[CODE + 2] = 0;
+	m.ram[CODE + 3] = 0xf4;
+	{
+		struct kvm_sregs sregs;
+		struct kvm_regs regs;
+
+		CHECK(ioctl(m.vcpu, KVM_GET_SREGS, &sregs) == 0);
+		sregs.ds.base = 0x2000;
+		sregs.ds.selector = 0x200;
+		CHECK(ioctl(m.vcpu, KVM_SET_SREGS, &sregs) == 0);
+		CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+		regs.rip = CODE;
+		CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+		CHECK((regs.rax & 0xff) == 0x5a);
+	}
+	printf("%s: ok\n", test);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * A guest that spins is interrupted by a signal: -EINTR, run state intact.  It
+ * spins with interrupts on: the emulator keeps host interrupts masked over a
+ * VM entry with RFLAGS.IF clear on both sides (docs/testbed.md).
+ */
+static void test_signal(unsigned long n)
+{
+	static const uint8_t code[] = { 0xfb, 0x40, 0xeb, 0xfd };	/* sti; inc; jmp */
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval it = {
+		.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000,
+	};
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	CHECK(vm_run(&m) == -1 && errno == EINTR);
+	CHECK(m.run->exit_reason == KVM_EXIT_INTR);
+	m.run->immediate_exit = 1;
+	CHECK(vm_run(&m) == -1 && errno == EINTR);
+	m.run->immediate_exit = 0;
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	CHECK(vm_run(&m) == -1 && errno == EINTR);
+	printf("%s: ok\n", test);
+}
+
+/* An IDT of limit 0 and an interrupt: triple fault. */
+static void test_triple(unsigned long n)
+{
+	/* lidt [cs:8]; int3; hlt; (pad); limit 0, base 0 */
+	static const uint8_t code[16] = {
+		0x2e, 0x0f, 0x01, 0x1e, 0x08, 0x10, 0xcc, 0xf4,
+	};
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_SHUTDOWN);
+	printf("%s: ok\n", test);
+}
+
+/* With an in-kernel local APIC: HLT wakes on the LAPIC timer's interrupt. */
+static void test_timer(unsigned long n)
+{
+	/*
+	 * x2APIC cannot be reached from real mode's 16 bits without MSRs, so:
+	 * wrmsr x2APIC enable, SVR, LVT timer vector 0x20, initial count;
+	 * sti; hlt; out 0x10,al.  The handler at 0:0x600 writes EOI, irets.
+	 */
+	static const uint8_t code[] = {
+		/* enable x2APIC: mov ecx,0x1b; rdmsr; or eax,0xc00; wrmsr */
+		0x66, 0xb9, 0x1b, 0, 0, 0, 0x0f, 0x32,
+		0x66, 0x0d, 0x00, 0x0c, 0, 0, 0x0f, 0x30,
+		/* SVR: mov ecx,0x80f; mov eax,0x1ff; xor edx,edx; wrmsr */
+		0x66, 0xb9, 0x0f, 0x08, 0, 0, 0x66, 0xb8, 0xff, 0x01, 0, 0,
+		0x66, 0x31, 0xd2, 0x0f, 0x30,
+		/* divide by 1: 0x83e = 0xb */
+		0x66, 0xb9, 0x3e, 0x08, 0, 0, 0x66, 0xb8, 0x0b, 0, 0, 0,
+		0x0f, 0x30,
+		/* LVT timer: 0x832 = 0x20, one-shot */
+		0x66, 0xb9, 0x32, 0x08, 0, 0, 0x66, 0xb8, 0x20, 0, 0, 0,
+		0x0f, 0x30,
+		/* initial count: 0x838 = 100000 */
+		0x66, 0xb9, 0x38, 0x08, 0, 0, 0x66, 0xb8, 0xa0, 0x86, 0x01, 0,
+		0x0f, 0x30,
+		0xfb, 0xf4, 0xe6, 0x10, 0xeb, 0xfe,
+	};
+	/* mov ecx,0x80b; xor eax,eax; xor edx,edx; wrmsr; mov al,'t'; iret */
+	static const uint8_t handler[] = {
+		0x66, 0xb9, 0x0b, 0x08, 0, 0, 0x66, 0x31, 0xc0, 0x66, 0x31,
+		0xd2, 0x0f, 0x30, 0xb0, 't', 0xcf,
+	};
+	struct kvm_userspace_memory_region region = { .memory_size = RAM_SIZE };
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800 };
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[100];
+	} cpuid;
+	struct kvm_sregs sregs;
+	uint16_t vector[2] = { 0x600, 0 };
+	struct vm m;
+	int r;
+
+	(void)n;
+	vm_open(&m);
+	CHECK(ioctl(m.vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	m.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(m.ram != MAP_FAILED);
+	memcpy(m.ram + CODE, code, sizeof(code));
+	memcpy(m.ram + 0x600, handler, sizeof(handler));
+	memcpy(m.ram + 0x20 * 4, vector, sizeof(vector));
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	m.vcpu = ioctl(m.vm, KVM_CREATE_VCPU, 0);
+	CHECK(m.vcpu >= 0);
+	cpuid.head.nent = 100;
+	CHECK(ioctl(m.kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) == 0);
+	CHECK(ioctl(m.vcpu, KVM_SET_CPUID2, &cpuid) == 0);
+	r = ioctl(m.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	m.run = mmap(NULL, r, PROT_READ | PROT_WRITE, MAP_SHARED, m.vcpu, 0);
+	CHECK(m.run != MAP_FAILED);
+	CHECK(ioctl(m.vcpu, KVM_GET_SREGS, &sregs) == 0);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	CHECK(ioctl(m.vcpu, KVM_SET_SREGS, &sregs) == 0);
+	CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_IO && m.run->io.port == 0x10);
+	CHECK(((uint8_t *)m.run)[m.run->io.data_offset] == 't');
+	printf("%s: ok\n", test);
+}
+
+/* Calls that make no sense: the errno is upstream's, nothing else happens. */
+static void test_bad(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4 };
+	struct kvm_userspace_memory_region region = {
+		.slot = 1, .guest_phys_addr = 0x10000000, .memory_size = 4095,
+	};
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	CHECK(ioctl(m.kvm, 0xae77, 0) == -1 && errno == EINVAL);
+	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 0) == -1 && errno == EEXIST);
+	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 1ul << 40) == -1 && errno == EINVAL);
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == -1 &&
+	      errno == EINVAL);
+	region.memory_size = 4096;
+	region.userspace_addr = 1;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == -1 &&
+	      errno == EINVAL);
+	region.userspace_addr = (uintptr_t)m.ram;
+	region.guest_phys_addr = 0x1000;	/* overlaps slot 0 */
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == -1 &&
+	      errno == EEXIST);
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, 8) == -1 &&
+	      errno == EFAULT);
+	CHECK(ioctl(m.vcpu, KVM_RUN, 1) == -1 && errno == EINVAL);
+	CHECK(ioctl(m.vcpu, KVM_SET_REGS, 8) == -1 && errno == EFAULT);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, m.vm, 0) ==
+	      MAP_FAILED);
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	printf("%s: ok\n", test);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(unsigned long n);
+	unsigned long n;
+} tests[] = {
+	{ "hello", test_hello, 0 },
+	{ "cpuid", test_cpuid, 1000 },
+	{ "pio", test_pio, 1000 },
+	{ "mmio", test_mmio, 0 },
+	{ "memory", test_memory, 0 },
+	{ "signal", test_signal, 0 },
+	{ "triple", test_triple, 0 },
+	{ "timer", test_timer, 0 },
+	{ "bad", test_bad, 0 },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; argc > 1 && i < sizeof(tests) / sizeof(tests[0]); i++) {
+		if (strcmp(argv[1], tests[i].name))
+			continue;
+		test = tests[i].name;
+		tests[i].fn(argc > 2 ? strtoul(argv[2], NULL, 0) : tests[i].n);
+		return 0;
+	}
+	fprintf(stderr, "usage: kvmtiny TEST [N]; tests:");
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		fprintf(stderr, " %s", tests[i].name);
+	fprintf(stderr, "\n");
+	return 2;
+}
