@@ -10,10 +10,13 @@
  * the files that clients hold.
  *
  * Locking, outermost first:
- *	vm->slots_lock (mutex)	 the slot table's writers, window mappings; held
- *				 over no user access and no fault of the owner's
- *	owner mm's mmap_lock	 under nothing of ours
- *	vm->mmu_lock (spinlock)	 roots, EPT entries, notifier counters
+ *	worker mm's mmap_lock	 window mappings
+ *	vm->slots_lock (mutex)	 the slot table's writers, pinned window pages;
+ *				 held over no user access, no fault
+ *	vm->mmu_lock (spinlock)	 roots, EPT entries, notifier counters; taken
+ *				 with interrupts on, under page-table locks
+ * The owner mm's mmap_lock is taken for one fault at a time with none of these
+ * held, and only tried where a guest waits.
  * A vCPU is run by one thread at a time: vcpu->mutex, taken killably by every
  * vCPU ioctl but KICK and NEXT.
  */
@@ -131,6 +134,8 @@ struct ksplit_session {			/* front/session.c */
 /* One registered memory slot.  back/mem.c. */
 struct ksplit_slot {
 	struct list_head node;
+	refcount_t users;		/* the table, each VMA, calls in progress */
+	bool dead;			/* out of the table; under slots_lock */
 	u32 key;			/* id | address space << 16 */
 	u64 gpa;
 	u64 size;
@@ -139,6 +144,7 @@ struct ksplit_slot {
 	bool readonly;
 	struct vm_area_struct *vma;	/* the window's, under slots_lock */
 	struct xarray pages;		/* pinned window pages by index */
+	unsigned long hand;		/* where eviction looks next */
 };
 
 /* One EPT, the image of one table tree of the worker's.  back/ept.c. */
@@ -146,6 +152,7 @@ struct ksplit_root {
 	struct list_head node;		/* vm->roots, most recent first */
 	u64 key;			/* address of the worker's root table */
 	u64 *table;			/* top level of the real EPT */
+	u64 *grave;			/* its entries, once the root is dead */
 	u64 eptp;
 	u64 gen;			/* unique, never reused */
 	bool linear;			/* every leaf maps gpa as its slot does */
@@ -175,12 +182,14 @@ struct ksplit_vm {
 	struct mmu_notifier notifier;
 	bool notifier_registered;
 	u64 invalidate_seq;		/* notifier and flush sequence */
-	u32 invalidate_count;		/* notifier ranges in progress */
+	u32 invalidate_count;		/* notifier ranges in progress, */
+	u64 invalidate_start;		/* and what holds them all */
+	u64 invalidate_end;
 	struct list_head roots;
 	struct list_head dead_roots;
 	u32 nr_roots;
 	u32 ept_pages;			/* <= ept_pages_max */
-	u32 ept_pages_max;
+	u64 ept_pages_max;
 	u64 root_gen;
 
 	/*
@@ -339,6 +348,9 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
 void ksplit_windows_sync(struct ksplit_vm *vm);
 /* The slot whose window holds addr, or NULL.  Under mmu_lock or slots_lock. */
 struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
+/* Under mmu_lock: whether what was looked up in the owner's [start, end) since
+ * invalidate_seq was @seq may be out of date. */
+bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end);
 
 /* ------------------------------------------------------- back/ept.c -- */
 
@@ -348,16 +360,21 @@ struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
  */
 int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key);
 void ksplit_root_unload(struct ksplit_vcpu *vcpu);
-/* Handles a violation on vcpu->root.  Sleeps; current is the worker. */
+/* Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns
+ * enum ksplit_fault_result, -EFAULT or -ENOMEM. */
 int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
 long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
+/* Under mmu_lock: raises tlb_gen and kicks.  Whoever took a right out of a root
+ * calls it before it gives the lock up. */
+void ksplit_ept_flush_cpus(struct ksplit_vm *vm);
 /* Under mmu_lock: takes the owner's range [start, end) out of every root.
- * Returns whether anything was there (the caller raises tlb_gen, kicks). */
+ * Returns whether anything was there (the caller flushes the CPUs). */
 bool ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
-/* Under mmu_lock: detaches every root / every root that is not linear. */
-void ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
+/* Under mmu_lock: detaches every root / every root that is not linear.
+ * Returns whether there was one (the caller flushes the CPUs). */
+bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */
 void ksplit_ept_reap(struct ksplit_vm *vm);

@@ -1,0 +1,1015 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest memory: the owner's, by slots; windows on it in the worker; and what
+ * the owner's memory management has to say about it (the MMU notifier).
+ *
+ * Invariants: a window page is a page of a registered slot of the owner, pinned
+ * for as long as a PTE of the worker may map it, writable only if the owner may
+ * write it and the slot is not read-only.  PTEs of the worker change in the
+ * worker's own context alone; the notifier marks, and never sleeps.  No lock of
+ * the worker's is held over a fault of the owner's.
+ *
+ * How a window page comes and goes:
+ *
+ *	KSPLIT_WINDOW_FAULT	pins the page and records it in slot->pages
+ *	the next touch		.fault finds the record and inserts the PTE
+ *	notifier		marks the record stale; .fault refuses it
+ *	ksplit_windows_sync()	zaps the PTE, then unpins
+ *
+ * slots_lock makes "look at the record, insert" and "zap, remove the record"
+ * exclude each other; a PTE that is present thus has a record.
+ */
+#include <linux/kvm.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ksplit.h"
+
+/* Marks in slot->pages. */
+#define KSPLIT_PAGE_STALE	XA_MARK_0	/* no PTE may be made of it */
+#define KSPLIT_PAGE_WRITABLE	XA_MARK_1	/* pinned for writing */
+
+/* The largest slot: windows of two keys must not overlap in the file. */
+#define KSPLIT_SLOT_MAX		KSPLIT_WINDOW_OFFSET(1)
+
+/* Guest physical addresses that four levels of EPT reach. */
+#define KSPLIT_GPA_END		BIT_ULL(48)
+
+/* As upstream's hva_to_pfn(); FOLL_FORCE never. */
+#define KSPLIT_GUP_FLAGS	(FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT)
+
+/* Base of ept_pages_max, for tables above the last level and nested roots. */
+#define KSPLIT_EPT_PAGES_MIN	1024
+
+/* ----------------------------------------------------------- slots -- */
+
+/* EPT pages a slot may cost: its 4 KiB leaves' tables, twice. */
+static u32 ksplit_slot_ept_pages(const struct ksplit_slot *slot)
+{
+	return 2 * (DIV_ROUND_UP_ULL(slot->size, PMD_SIZE) + 1);
+}
+
+static void ksplit_slot_put(struct ksplit_slot *slot)
+{
+	if (!refcount_dec_and_test(&slot->users))
+		return;
+	xa_destroy(&slot->pages);
+	kfree(slot);
+}
+
+static struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
+	__must_hold(&vm->slots_lock)
+{
+	struct ksplit_slot *slot;
+
+	list_for_each_entry(slot, &vm->slots, node)
+		if (slot->key == key)
+			return slot;
+	return NULL;
+}
+
+/**
+ * ksplit_slot_by_window - finds a slot by an address of its window
+ * @vm: the VM
+ * @addr: address in the worker
+ *
+ * Context: under mmu_lock or slots_lock.
+ * Return: the slot or NULL.
+ */
+struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr)
+{
+	struct ksplit_slot *slot;
+
+	list_for_each_entry(slot, &vm->slots, node)
+		if (slot->window && addr >= slot->window &&
+		    addr - slot->window < slot->size)
+			return slot;
+	return NULL;
+}
+
+/* Whatever was looked up before is out of date from now on. */
+static void ksplit_mem_changed(struct ksplit_vm *vm)
+	__must_hold(&vm->mmu_lock)
+{
+	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
+}
+
+/**
+ * ksplit_mem_retry - whether a look-up of the owner's pages is out of date
+ * @vm: the VM
+ * @seq: vm->invalidate_seq, read before the look-up
+ * @start: first owner address that was looked up
+ * @end: end of them, exclusive
+ *
+ * Context: under mmu_lock; a false answer holds until the lock is given up.
+ */
+bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end)
+{
+	if (vm->invalidate_count && start < vm->invalidate_end &&
+	    end > vm->invalidate_start)
+		return true;
+	return vm->invalidate_seq != seq;
+}
+
+/* Takes a slot's leaves out of every root. */
+static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
+	__must_hold(&vm->mmu_lock)
+{
+	ksplit_mem_changed(vm);
+	if (ksplit_ept_zap_hva(vm, slot->hva, slot->hva + slot->size))
+		ksplit_ept_flush_cpus(vm);
+}
+
+/* The owner's [start, end) changes: nobody may start to use these pins. */
+static bool ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
+			     u64 start, u64 end)
+	__must_hold(&vm->mmu_lock)
+{
+	unsigned long index, first, last;
+	struct page *page;
+
+	if (start >= slot->hva + slot->size || end <= slot->hva)
+		return false;
+	first = (max(start, slot->hva) - slot->hva) >> PAGE_SHIFT;
+	last = (min(end, slot->hva + slot->size) - 1 - slot->hva) >> PAGE_SHIFT;
+	xa_for_each_range(&slot->pages, index, page, first, last) {
+		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
+		WRITE_ONCE(vm->windows_stale, true);
+	}
+	return true;
+}
+
+static bool ksplit_slot_valid(struct ksplit_vm *vm,
+			      const struct ksplit_slot_change *c)
+{
+	u64 end = vm->owner->task_size;
+
+	return !((c->gpa | c->size | c->hva) & ~PAGE_MASK) &&
+	       c->size <= KSPLIT_SLOT_MAX &&
+	       c->hva < end && c->size <= end - c->hva &&
+	       c->gpa < KSPLIT_GPA_END && c->size <= KSPLIT_GPA_END - c->gpa;
+}
+
+/**
+ * ksplit_slot_prepare - before a worker sees KVM_SET_USER_MEMORY_REGION(2)
+ * @vm: the VM
+ * @c: what the client wants; @c->created says whether a slot was entered
+ *
+ * What KVM refuses (a delete of nothing, another size) is not refused here: it
+ * changes nothing in this table.
+ *
+ * Context: process context of the client.
+ * Return: 0, -EINVAL, -ENOSPC (too many slots), -ENOMEM, -EINTR.
+ */
+int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
+{
+	u32 max = min_t(u32, vm->session->tenant->max_slots,
+			KSPLIT_MAX_SLOTS);
+	struct ksplit_slot *slot;
+	int r = 0;
+
+	c->created = false;
+	if (c->key >> 16 > 1)
+		return -EINVAL;
+	if (!c->size)
+		return 0;
+	if (!ksplit_slot_valid(vm, c))
+		return -EINVAL;
+
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	if (!slot)
+		return -ENOMEM;
+	refcount_set(&slot->users, 1);
+	xa_init_flags(&slot->pages, XA_FLAGS_ACCOUNT);
+	slot->key = c->key;
+	slot->gpa = c->gpa;
+	slot->size = c->size;
+	slot->hva = c->hva;
+	slot->readonly = c->flags & KVM_MEM_READONLY;
+
+	if (mutex_lock_killable(&vm->slots_lock)) {
+		r = -EINTR;
+		goto free;
+	}
+	if (ksplit_slot_by_key(vm, c->key))
+		goto unlock;
+	if (vm->nr_slots >= max) {
+		ksplit_vm_err(vm, "limit of %u memory slots reached", max);
+		r = -ENOSPC;
+		goto unlock;
+	}
+	spin_lock(&vm->mmu_lock);
+	list_add_tail(&slot->node, &vm->slots);
+	vm->nr_slots++;
+	vm->ept_pages_max += ksplit_slot_ept_pages(slot);
+	spin_unlock(&vm->mmu_lock);
+	ksplit_count(slots);
+	c->created = true;
+	slot = NULL;
+unlock:
+	mutex_unlock(&vm->slots_lock);
+free:
+	kfree(slot);
+	return r;
+}
+
+static void ksplit_slot_detach(struct ksplit_vm *vm, struct ksplit_slot *slot)
+	__must_hold(&vm->slots_lock)
+{
+	spin_lock(&vm->mmu_lock);
+	ksplit_slot_zap(vm, slot);
+	list_del(&slot->node);
+	vm->nr_slots--;
+	vm->ept_pages_max -= ksplit_slot_ept_pages(slot);
+	spin_unlock(&vm->mmu_lock);
+	slot->dead = true;
+	ksplit_count_add(slots, -1);
+}
+
+static void ksplit_slot_update(struct ksplit_vm *vm, struct ksplit_slot *slot,
+			       const struct ksplit_slot_change *c)
+	__must_hold(&vm->slots_lock)
+{
+	bool readonly = c->flags & KVM_MEM_READONLY;
+
+	if (slot->gpa == c->gpa && slot->readonly == readonly)
+		return;
+	/* At the old address, which is what linear roots go by. */
+	spin_lock(&vm->mmu_lock);
+	ksplit_slot_zap(vm, slot);
+	ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
+	slot->gpa = c->gpa;
+	slot->readonly = readonly;
+	spin_unlock(&vm->mmu_lock);
+}
+
+/* --------------------------------------------------- pinned pages -- */
+
+#define KSPLIT_BATCH	32
+
+/* Pages whose records and PTEs are gone; unpinned once no lock is held. */
+struct ksplit_batch {
+	unsigned int nr;
+	u32 dirty;
+	struct page *page[KSPLIT_BATCH];
+};
+
+static void ksplit_batch_add(struct ksplit_batch *batch, struct page *page,
+			     bool dirty)
+{
+	if (dirty)
+		batch->dirty |= 1u << batch->nr;
+	batch->page[batch->nr++] = page;
+}
+
+/*
+ * As unpin_user_pages_dirty_lock(), but a folio of a file system in user space
+ * may stay locked for as long as that likes: nobody waits for it unkillably,
+ * and an exiting worker not at all.
+ */
+static void ksplit_unpin(struct page *page, bool dirty)
+{
+	struct folio *folio = page_folio(page);
+
+	if (dirty && !folio_test_dirty(folio) &&
+	    (folio_trylock(folio) ||
+	     (current->mm && !folio_lock_killable(folio)))) {
+		folio_mark_dirty(folio);
+		folio_unlock(folio);
+	}
+	unpin_user_page(page);
+}
+
+static void ksplit_batch_unpin(struct ksplit_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr; i++)
+		ksplit_unpin(batch->page[i], batch->dirty & 1u << i);
+	batch->nr = 0;
+	batch->dirty = 0;
+}
+
+/* Removes a record.  Its PTE is gone already, or will not come back. */
+static void ksplit_record_take(struct ksplit_vm *vm, struct ksplit_slot *slot,
+			       unsigned long index, struct ksplit_batch *batch)
+	__must_hold(&vm->slots_lock)
+{
+	bool dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+
+	ksplit_batch_add(batch, xa_erase(&slot->pages, index), dirty);
+	vm->window_pages--;
+	ksplit_count_add(window_pages, -1);
+}
+
+/*
+ * The VMA of a slot's window, if PTEs can be zapped there.  munmap() clears
+ * PTEs and frees tables with the mmap_lock held for reading, but takes the VMA
+ * out of the tree first; ->close then drops the records.
+ */
+static struct vm_area_struct *ksplit_window_vma(struct ksplit_slot *slot)
+{
+	struct vm_area_struct *vma = slot->vma;
+
+	mmap_assert_locked(current->mm);
+	if (!vma || vma_lookup(current->mm, vma->vm_start) != vma)
+		return NULL;
+	return vma;
+}
+
+static void ksplit_window_zap(struct vm_area_struct *vma, unsigned long index)
+{
+	zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
+}
+
+/* Unpins all of a slot whose PTEs are gone and cannot come back. */
+static void ksplit_slot_unpin(struct ksplit_vm *vm, struct ksplit_slot *slot)
+{
+	struct ksplit_batch batch = {};
+	struct page *page;
+	unsigned long index;
+
+	do {
+		ksplit_batch_unpin(&batch);
+		mutex_lock(&vm->slots_lock);
+		xa_for_each(&slot->pages, index, page) {
+			ksplit_record_take(vm, slot, index, &batch);
+			if (batch.nr == KSPLIT_BATCH)
+				break;
+		}
+		mutex_unlock(&vm->slots_lock);
+	} while (batch.nr);
+}
+
+/* Stale pages of one slot.  Returns false if the batch is full. */
+static bool ksplit_slot_sync(struct ksplit_vm *vm, struct ksplit_slot *slot,
+			     struct ksplit_batch *batch)
+	__must_hold(&vm->slots_lock)
+{
+	struct vm_area_struct *vma = ksplit_window_vma(slot);
+	struct page *page;
+	unsigned long index;
+
+	if (!vma)
+		return true;
+	xa_for_each_marked(&slot->pages, index, page, KSPLIT_PAGE_STALE) {
+		if (batch->nr == KSPLIT_BATCH)
+			return false;
+		ksplit_window_zap(vma, index);
+		ksplit_record_take(vm, slot, index, batch);
+	}
+	return true;
+}
+
+/**
+ * ksplit_windows_sync - lets go of window pages that the owner's mapping left
+ * @vm: the VM
+ *
+ * Context: process context of the worker, no locks held.  Costs one test if
+ * nothing is stale.
+ */
+void ksplit_windows_sync(struct ksplit_vm *vm)
+{
+	struct ksplit_batch batch = {};
+	struct ksplit_slot *slot;
+
+	while (READ_ONCE(vm->windows_stale)) {
+		if (mmap_read_lock_killable(current->mm))
+			return;
+		mutex_lock(&vm->slots_lock);
+		/* Before the scan: what is marked later raises it again. */
+		spin_lock(&vm->mmu_lock);
+		WRITE_ONCE(vm->windows_stale, false);
+		spin_unlock(&vm->mmu_lock);
+		list_for_each_entry(slot, &vm->slots, node)
+			if (!ksplit_slot_sync(vm, slot, &batch)) {
+				WRITE_ONCE(vm->windows_stale, true);
+				break;
+			}
+		mutex_unlock(&vm->slots_lock);
+		mmap_read_unlock(current->mm);
+		ksplit_batch_unpin(&batch);
+	}
+}
+
+/* Zaps a deleted slot's window. */
+static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
+{
+	struct vm_area_struct *vma;
+
+	/* Not the worker: it is going away, ->close unpins. */
+	if (current->mm != vm->session->worker_mm ||
+	    mmap_read_lock_killable(current->mm))
+		return;
+	mutex_lock(&vm->slots_lock);
+	vma = ksplit_window_vma(slot);
+	if (vma)
+		zap_vma_ptes(vma, vma->vm_start, slot->size);
+	mutex_unlock(&vm->slots_lock);
+	mmap_read_unlock(current->mm);
+	if (vma)
+		ksplit_slot_unpin(vm, slot);
+}
+
+/**
+ * ksplit_slot_finish - after the reply to KVM_SET_USER_MEMORY_REGION(2)
+ * @vm: the VM
+ * @c: as ksplit_slot_prepare() left it
+ * @success: whether the worker accepted it
+ *
+ * When it returns no CPU and, in the worker's context, no PTE maps a page of a
+ * slot that is gone.
+ *
+ * Context: process context; the worker's, unless the worker is gone.
+ */
+void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c,
+			bool success)
+{
+	bool drop = success ? !c->size : c->created;
+	struct ksplit_slot *slot;
+
+	mutex_lock(&vm->slots_lock);
+	slot = ksplit_slot_by_key(vm, c->key);
+	if (slot && drop)
+		ksplit_slot_detach(vm, slot);
+	else if (slot && success && c->size == slot->size && c->hva == slot->hva)
+		ksplit_slot_update(vm, slot, c);
+	mutex_unlock(&vm->slots_lock);
+
+	if (slot && drop) {
+		ksplit_slot_unmap(vm, slot);
+		ksplit_slot_put(slot);
+	}
+	ksplit_ept_reap(vm);
+}
+
+/* --------------------------------------------------------- windows -- */
+
+static void ksplit_window_open(struct vm_area_struct *vma)
+{
+	struct ksplit_slot *slot = vma->vm_private_data;
+
+	refcount_inc(&slot->users);
+}
+
+/* PTEs are gone.  mremap() that fails closes a copy: not the slot's VMA. */
+static void ksplit_window_close(struct vm_area_struct *vma)
+{
+	struct ksplit_slot *slot = vma->vm_private_data;
+	struct ksplit_vm *vm = vma->vm_file->private_data;
+	bool ours;
+
+	mutex_lock(&vm->slots_lock);
+	ours = slot->vma == vma;
+	if (ours) {
+		slot->vma = NULL;
+		spin_lock(&vm->mmu_lock);
+		/* The worker cannot name these leaves any more. */
+		if (!slot->dead)
+			ksplit_slot_zap(vm, slot);
+		slot->window = 0;
+		spin_unlock(&vm->mmu_lock);
+	}
+	mutex_unlock(&vm->slots_lock);
+	if (ours)
+		ksplit_slot_unpin(vm, slot);
+	ksplit_slot_put(slot);
+}
+
+static int ksplit_window_may_split(struct vm_area_struct *vma,
+				   unsigned long addr)
+{
+	return -EINVAL;
+}
+
+static int ksplit_window_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+/* Takes no lock of the owner's and looks at no page table of the owner's. */
+static vm_fault_t ksplit_window_vm_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct ksplit_slot *slot = vma->vm_private_data;
+	struct ksplit_vm *vm = vma->vm_file->private_data;
+	unsigned long index = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	vm_flags_t flags = vma->vm_flags;
+	vm_fault_t ret = VM_FAULT_SIGSEGV;
+	struct page *page;
+	bool writable;
+
+	mutex_lock(&vm->slots_lock);
+	if (slot->dead || slot->vma != vma)
+		goto out;
+	page = xa_load(&slot->pages, index);
+	if (!page || xa_get_mark(&slot->pages, index, KSPLIT_PAGE_STALE))
+		goto out;
+	writable = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	if (!writable) {
+		if (vmf->flags & FAULT_FLAG_WRITE)
+			goto out;
+		flags &= ~(VM_WRITE | VM_SHARED);
+	}
+	ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page),
+				  vm_get_page_prot(flags));
+out:
+	mutex_unlock(&vm->slots_lock);
+	return ret;
+}
+
+/*
+ * A write to a read-only PTE.  Without this operation the kernel would simply
+ * make it writable, also on mprotect(); KSPLIT_WINDOW_FAULT asks the owner.
+ */
+static vm_fault_t ksplit_window_pfn_mkwrite(struct vm_fault *vmf)
+{
+	return VM_FAULT_SIGSEGV;
+}
+
+/* No .access: ptrace and /proc/PID/mem see nothing of guest memory here. */
+static const struct vm_operations_struct ksplit_window_ops = {
+	.open = ksplit_window_open,
+	.close = ksplit_window_close,
+	.may_split = ksplit_window_may_split,
+	.mremap = ksplit_window_mremap,
+	.fault = ksplit_window_vm_fault,
+	.pfn_mkwrite = ksplit_window_pfn_mkwrite,
+};
+
+/**
+ * ksplit_vm_mmap - maps the window of a slot
+ * @vm: the VM
+ * @vma: the whole slot, shared, at KSPLIT_WINDOW_OFFSET(slot)
+ *
+ * Context: mmap() in the worker, its mmap_lock held for writing.
+ * Return: 0, -EINVAL, -ENOENT (no such slot), -EBUSY (mapped already).
+ */
+int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
+{
+	const unsigned long pages = KSPLIT_SLOT_MAX >> PAGE_SHIFT;
+	struct ksplit_slot *slot;
+	int r = 0;
+
+	/* A private one would be COW: vmf_insert_pfn_prot() has a BUG_ON. */
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC ||
+	    vma->vm_pgoff & (pages - 1))
+		return -EINVAL;
+
+	mutex_lock(&vm->slots_lock);
+	slot = ksplit_slot_by_key(vm, vma->vm_pgoff / pages);
+	if (!slot)
+		r = -ENOENT;
+	else if (vma->vm_end - vma->vm_start != slot->size)
+		r = -EINVAL;
+	else if (slot->vma)
+		r = -EBUSY;
+	if (r)
+		goto out;
+
+	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY | VM_DONTEXPAND |
+		     VM_DONTDUMP, VM_MAYEXEC);
+	refcount_inc(&slot->users);
+	vma->vm_private_data = slot;
+	vma->vm_ops = &ksplit_window_ops;
+	slot->vma = vma;
+	spin_lock(&vm->mmu_lock);
+	slot->window = vma->vm_start;
+	spin_unlock(&vm->mmu_lock);
+out:
+	mutex_unlock(&vm->slots_lock);
+	return r;
+}
+
+/* ---------------------------------------------- the owner's pages -- */
+
+/*
+ * One page of the owner's, referenced or pinned.  Sleeps for swap, files and
+ * userfaultfd unless FOLL_NOWAIT.
+ */
+static int ksplit_owner_page(struct ksplit_vm *vm, u64 hva, unsigned int flags,
+			     bool pin, struct page **ret_page)
+{
+	int locked = 1;
+	long r;
+
+	if (!mmget_not_zero(vm->owner))
+		return -ESHUTDOWN;
+	if (mmap_read_lock_killable(vm->owner)) {
+		mmput_async(vm->owner);
+		return -EINTR;
+	}
+	flags |= KSPLIT_GUP_FLAGS | FOLL_INTERRUPTIBLE;
+	/*
+	 * Not FOLL_LONGTERM: it refuses shared file mappings, which guests use.
+	 * A pin that is in the way (reclaim, migration, write-back) is marked
+	 * by the notifier and goes at the worker's next call.
+	 */
+	if (pin)
+		r = pin_user_pages_remote(vm->owner, hva, 1, flags, ret_page,
+					  &locked);
+	else
+		r = get_user_pages_remote(vm->owner, hva, 1, flags, ret_page,
+					  &locked);
+	if (locked)
+		mmap_read_unlock(vm->owner);
+	mmput_async(vm->owner);
+
+	switch (r) {
+	case 1:
+		return 0;
+	case 0:
+		return -EAGAIN;
+	case -EINTR:
+	case -ENOMEM:
+	case -EHWPOISON:
+		return r;
+	}
+	return -EFAULT;
+}
+
+static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
+{
+	struct page *page;
+	int r;
+
+	r = ksplit_owner_page(vm, hva, flags, false, &page);
+	if (!r)
+		put_page(page);
+	return r;
+}
+
+/*
+ * Makes room for one more pinned page.  The hand goes round each slot by
+ * address: a reference bit would have to come from the worker's PTEs, and KVM
+ * touches far fewer pages than the cap.
+ */
+static bool ksplit_window_evict(struct ksplit_vm *vm,
+				struct ksplit_batch *batch)
+	__must_hold(&vm->slots_lock)
+{
+	struct vm_area_struct *vma;
+	struct ksplit_slot *slot;
+	unsigned long index;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		list_for_each_entry(slot, &vm->slots, node) {
+			vma = ksplit_window_vma(slot);
+			if (!vma)
+				continue;
+			index = slot->hand;
+			if (xa_find(&slot->pages, &index, ULONG_MAX,
+				    XA_PRESENT)) {
+				ksplit_window_zap(vma, index);
+				ksplit_record_take(vm, slot, index, batch);
+				slot->hand = index + 1;
+				return true;
+			}
+			slot->hand = 0;
+		}
+	}
+	return false;
+}
+
+/* Records a pinned page.  Returns 1 if it was out of date already. */
+static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
+				unsigned long index, struct page *page,
+				bool write, u64 seq, struct ksplit_batch *batch)
+	__must_hold(&vm->slots_lock)
+{
+	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
+	struct vm_area_struct *vma = ksplit_window_vma(slot);
+	struct page *old;
+	bool dirty, retry;
+
+	if (slot->dead || !vma)
+		return -ENOENT;
+	old = xa_load(&slot->pages, index);
+	if (!old && vm->window_pages >= KSPLIT_WINDOW_PAGES &&
+	    !ksplit_window_evict(vm, batch))
+		return -ENOMEM;
+	dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	old = xa_store(&slot->pages, index, page, GFP_KERNEL_ACCOUNT);
+	if (xa_is_err(old))
+		return xa_err(old);
+	/* Even of the same page: .fault inserts with the rights it has now. */
+	ksplit_window_zap(vma, index);
+	if (old) {
+		ksplit_batch_add(batch, old, dirty);
+	} else {
+		vm->window_pages++;
+		ksplit_count(window_pages);
+	}
+	if (write)
+		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	else
+		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+
+	spin_lock(&vm->mmu_lock);
+	retry = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
+	if (retry) {
+		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
+		WRITE_ONCE(vm->windows_stale, true);
+	} else {
+		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
+	}
+	spin_unlock(&vm->mmu_lock);
+	return retry;
+}
+
+static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
+			     unsigned long index, unsigned int flags)
+{
+	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
+	bool write = flags & FOLL_WRITE;
+	struct ksplit_batch batch = {};
+	struct page *page;
+	u64 seq;
+	int r;
+
+	for (;;) {
+		seq = READ_ONCE(vm->invalidate_seq);
+		/* Pairs with the unlock after the owner's mapping changed. */
+		smp_rmb();
+		r = ksplit_owner_page(vm, hva, flags, true, &page);
+		if (r)
+			return r;
+		if (mmap_read_lock_killable(current->mm)) {
+			unpin_user_page(page);
+			return -EINTR;
+		}
+		mutex_lock(&vm->slots_lock);
+		r = ksplit_window_record(vm, slot, index, page, write, seq,
+					 &batch);
+		mutex_unlock(&vm->slots_lock);
+		mmap_read_unlock(current->mm);
+		if (r < 0)
+			unpin_user_page(page);
+		ksplit_batch_unpin(&batch);
+		if (r <= 0)
+			return r;
+		/* The owner is changing it just now. */
+		if (schedule_timeout_interruptible(1) || signal_pending(current))
+			return -EINTR;
+	}
+}
+
+/**
+ * ksplit_window_fault - KSPLIT_WINDOW_FAULT and KSPLIT_FAULT_IN
+ * @vm: the VM
+ * @arg: struct ksplit_fault of the worker
+ * @map: WINDOW_FAULT
+ *
+ * Context: process context of the worker, no locks held.
+ * Return: 0, -EFAULT, -EHWPOISON, -EINTR, -EAGAIN, -ENOENT, -ESHUTDOWN,
+ * -EINVAL, -ENOMEM.
+ */
+long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
+			 bool map)
+{
+	unsigned int flags = 0;
+	struct ksplit_slot *slot;
+	unsigned long index;
+	struct ksplit_fault f;
+	bool writable;
+	int r;
+
+	if (copy_from_user(&f, arg, sizeof(f)))
+		return -EFAULT;
+	if (f.write > 1 || f.flags & ~KSPLIT_FAULT_NOWAIT || f.pad)
+		return -EINVAL;
+
+	spin_lock(&vm->mmu_lock);
+	slot = ksplit_slot_by_window(vm, f.addr);
+	if (slot) {
+		refcount_inc(&slot->users);
+		index = (f.addr - slot->window) >> PAGE_SHIFT;
+		writable = !slot->readonly;
+	}
+	spin_unlock(&vm->mmu_lock);
+	if (!slot)
+		return -ENOENT;
+
+	if (f.write)
+		flags |= FOLL_WRITE;
+	if (f.flags & KSPLIT_FAULT_NOWAIT)
+		flags |= FOLL_NOWAIT;
+	if (f.write && !writable) {
+		r = -EFAULT;
+	} else if (map) {
+		ksplit_count(window_faults);
+		r = ksplit_window_pin(vm, slot, index, flags);
+	} else {
+		ksplit_count(fault_ins);
+		r = ksplit_fault_in(vm, slot->hva + ((u64)index << PAGE_SHIFT),
+				    flags);
+	}
+	if (!r && !f.write && writable)
+		writable = !ksplit_fault_in(vm, slot->hva +
+					    ((u64)index << PAGE_SHIFT),
+					    FOLL_WRITE | FOLL_NOFAULT);
+	ksplit_slot_put(slot);
+	if (!r && put_user((u32)writable, &arg->writable))
+		r = -EFAULT;
+	return r;
+}
+
+/**
+ * ksplit_hwpoison - tells the client that a page of its memory is poisoned
+ * @vm: the VM
+ * @addr: window address
+ * @client: thread to signal, as in the initial PID namespace
+ *
+ * Return: 0, -ENOENT (not a window address), -ESRCH (not a thread of the
+ * owner's).
+ */
+long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
+{
+	struct task_struct *task;
+	struct ksplit_slot *slot;
+	u64 hva = 0;
+	bool owner;
+
+	spin_lock(&vm->mmu_lock);
+	slot = ksplit_slot_by_window(vm, addr);
+	if (slot)
+		hva = slot->hva + ((addr - slot->window) & PAGE_MASK);
+	spin_unlock(&vm->mmu_lock);
+	if (!slot)
+		return -ENOENT;
+
+	rcu_read_lock();
+	task = find_task_by_pid_ns(client, &init_pid_ns);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	if (!task)
+		return -ESRCH;
+	/* The number may have a new bearer. */
+	task_lock(task);
+	owner = task->mm == vm->owner;
+	task_unlock(task);
+	if (owner)
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT,
+				task);
+	put_task_struct(task);
+	return owner ? 0 : -ESRCH;
+}
+
+/* -------------------------------------------------- MMU notifier -- */
+
+/*
+ * As upstream's kvm_mmu_notifier_*.  Every callback takes mmu_lock and nothing
+ * else, so a range that must not block needs no care; none enters a notifier of
+ * the worker's.
+ */
+static struct ksplit_vm *ksplit_mn_vm(struct mmu_notifier *mn)
+{
+	return container_of(mn, struct ksplit_vm, notifier);
+}
+
+static int ksplit_mn_start(struct mmu_notifier *mn,
+			   const struct mmu_notifier_range *range)
+{
+	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_slot *slot;
+
+	spin_lock(&vm->mmu_lock);
+	/* With several at a time their hull is good enough. */
+	if (!vm->invalidate_count++) {
+		vm->invalidate_start = range->start;
+		vm->invalidate_end = range->end;
+	} else {
+		vm->invalidate_start = min_t(u64, vm->invalidate_start,
+					     range->start);
+		vm->invalidate_end = max_t(u64, vm->invalidate_end, range->end);
+	}
+	list_for_each_entry(slot, &vm->slots, node)
+		ksplit_slot_mark(vm, slot, range->start, range->end);
+	if (ksplit_ept_zap_hva(vm, range->start, range->end))
+		ksplit_ept_flush_cpus(vm);
+	spin_unlock(&vm->mmu_lock);
+	return 0;
+}
+
+static void ksplit_mn_end(struct mmu_notifier *mn,
+			  const struct mmu_notifier_range *range)
+{
+	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_slot *slot;
+
+	spin_lock(&vm->mmu_lock);
+	/*
+	 * Other memory of the owner's may come and go as it likes.  A slot that
+	 * was there at the start only has raised the sequence as it went.
+	 */
+	list_for_each_entry(slot, &vm->slots, node)
+		if (range->start < slot->hva + slot->size &&
+		    range->end > slot->hva) {
+			ksplit_mem_changed(vm);
+			break;
+		}
+	vm->invalidate_count--;
+	spin_unlock(&vm->mmu_lock);
+}
+
+static bool ksplit_mn_young(struct mmu_notifier *mn, unsigned long start,
+			    unsigned long end, bool clear)
+{
+	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	bool young;
+
+	spin_lock(&vm->mmu_lock);
+	young = ksplit_ept_young(vm, start, end, clear);
+	spin_unlock(&vm->mmu_lock);
+	return young;
+}
+
+/* No flush, as for the owner's own PTEs: what is hot ages a little early. */
+static int ksplit_mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				 unsigned long start, unsigned long end)
+{
+	return ksplit_mn_young(mn, start, end, true);
+}
+
+static int ksplit_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				unsigned long addr)
+{
+	return ksplit_mn_young(mn, addr, addr + 1, false);
+}
+
+/* The owner is gone, or the VM is. */
+static void ksplit_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_slot *slot;
+
+	ksplit_vm_kill(vm);
+	spin_lock(&vm->mmu_lock);
+	ksplit_mem_changed(vm);
+	list_for_each_entry(slot, &vm->slots, node)
+		ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
+	if (ksplit_ept_drop_roots(vm, false))
+		ksplit_ept_flush_cpus(vm);
+	spin_unlock(&vm->mmu_lock);
+}
+
+static const struct mmu_notifier_ops ksplit_mn_ops = {
+	.invalidate_range_start = ksplit_mn_start,
+	.invalidate_range_end = ksplit_mn_end,
+	.clear_flush_young = ksplit_mn_clear_young,
+	.clear_young = ksplit_mn_clear_young,
+	.test_young = ksplit_mn_test_young,
+	.release = ksplit_mn_release,
+};
+
+/**
+ * ksplit_mem_init - follows the owner's memory management from now on
+ * @vm: a new VM, with its owner
+ *
+ * Return: 0, -ESHUTDOWN (the owner is gone), -EINTR, -ENOMEM.
+ */
+int ksplit_mem_init(struct ksplit_vm *vm)
+{
+	int r = -EINTR;
+
+	vm->ept_pages_max = KSPLIT_EPT_PAGES_MIN;
+	vm->notifier.ops = &ksplit_mn_ops;
+	if (!mmget_not_zero(vm->owner))
+		return -ESHUTDOWN;
+	if (!mmap_write_lock_killable(vm->owner)) {
+		r = __mmu_notifier_register(&vm->notifier, vm->owner);
+		mmap_write_unlock(vm->owner);
+	}
+	mmput_async(vm->owner);
+	vm->notifier_registered = !r;
+	return r;
+}
+
+/**
+ * ksplit_mem_destroy - frees slots and EPT of a VM
+ * @vm: the VM; its descriptor, its windows and its vCPUs are gone
+ *
+ * Context: may sleep.
+ */
+void ksplit_mem_destroy(struct ksplit_vm *vm)
+{
+	struct ksplit_slot *slot, *next;
+
+	if (vm->notifier_registered)
+		mmu_notifier_unregister(&vm->notifier, vm->owner);
+	ksplit_ept_destroy(vm);
+	/* A window holds the descriptor: nothing is pinned any more. */
+	list_for_each_entry_safe(slot, next, &vm->slots, node) {
+		list_del(&slot->node);
+		ksplit_count_add(slots, -1);
+		ksplit_slot_put(slot);
+	}
+}
