@@ -8,8 +8,8 @@
 
 #include "ksplit_ops.h"
 
-/* Most bytes that a call can give back with its reply; more go by copy. */
-#define KSPLIT_OUT_MAX		(64 * 1024)
+/* Most bytes that the stub takes with a reply; more go by copy. */
+#define KSPLIT_OUT_MAX		KSPLIT_PREFETCH_MAX
 
 /*
  * A read() has no address that the worker may know.  Its buffer gets this one,

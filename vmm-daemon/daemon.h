@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the launcher, the supervisor and the worker share: log lines, exit
+ * statuses and number parsing.
+ */
+#ifndef KSPLIT_DAEMON_H
+#define KSPLIT_DAEMON_H
+
+/* Exit statuses, after sysexits.h; the man pages list them. */
+#define EXIT_USAGE	64	/* wrong command line */
+#define EXIT_NO_STUB	69	/* no /dev/kvm-split, or KVM cannot start */
+#define EXIT_INTERNAL	70	/* a bug, or a call the sandbox does not allow */
+#define EXIT_OS		71	/* a system call failed */
+#define EXIT_PROTOCOL	76	/* the kernel has another ABI version */
+#define EXIT_PERM	77	/* wrong user */
+
+/* Levels of syslog, printed as sd-daemon(3) prefixes. */
+#define L_ERR		3
+#define L_WARNING	4
+#define L_NOTICE	5
+#define L_INFO		6
+
+void log_init(const char *who);
+void logm(int level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void __attribute__((noreturn, format(printf, 2, 3)))
+die(int status, const char *fmt, ...);
+
+/* A decimal number in [0, max], the whole string; or -1. */
+long long parse_number(const char *text, long long max);
+
+#endif /* KSPLIT_DAEMON_H */

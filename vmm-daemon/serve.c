@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker's service threads: one for the session, one for each vCPU.
+ *
+ * A vCPU is made, run and asked by one thread only; the session's thread does
+ * everything else, one call after the other.
+ *
+ * Invariant: every call handed out is replied to exactly once, by the thread
+ * that got it (KVM_CREATE_VCPU is carried out by the new vCPU's thread while
+ * the session's thread waits).
+ */
+#include <errno.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "ksplit_call.h"
+#include "ksplit_dispatch.h"
+#include "ksplit_file.h"
+#include "ksplit_log.h"
+#include "ksplit_ops.h"
+#include "ksplit_uaccess.h"
+#include "ksplit_window.h"
+#include "personality.h"
+#include "worker.h"
+
+/**
+ * struct server - a thread that serves a channel
+ * @fd:		session or vCPU descriptor
+ * @vcpu:	whether it is a vCPU's
+ * @done:	the channel's file is released: no more calls
+ * @next:	argument of KSPLIT_NEXT
+ * @call:	the call in progress
+ * @in:		its prefetched bytes
+ * @out:	its bytes for the client
+ */
+struct server {
+	int fd;
+	int vcpu;
+	int done;
+	struct ksplit_next next;
+	struct ksplit_call call;
+	unsigned char in[KSPLIT_PREFETCH_MAX];
+	unsigned char out[KSPLIT_OUT_MAX];
+};
+
+/**
+ * struct new_vcpu - from the session's thread to the new vCPU's
+ * @call:	the KVM_CREATE_VCPU call
+ * @fd:		the stub's vCPU
+ * @vm:		handle of the VM
+ * @id:		vCPU id
+ * @name:	of the thread
+ * @result:	KVM's result, back
+ * @made:	posted once @result stands
+ */
+struct new_vcpu {
+	struct ksplit_call *call;
+	int fd;
+	__u64 vm;
+	__u64 id;
+	char name[16];
+	long result;
+	sem_t made;
+};
+
+static void serve(struct server *s);
+
+/* ----------------------------------------------------- special calls ----- */
+
+static long create_vm(struct ksplit_call *call, __u64 arg)
+{
+	long r;
+
+	call->back_fd = ksplit_ops->create_vm(call->id);
+	if (call->back_fd < 0)
+		return call->back_fd;
+	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
+	if (call->new_kind != KSPLIT_FILE_VM)
+		ksplit_ops->close(call->back_fd);
+	return r;
+}
+
+static void vcpu_thread(void *arg)
+{
+	struct new_vcpu *new = arg;
+	struct ksplit_call *call = new->call;
+	struct server *s = calloc(1, sizeof(*s));
+	int fd = new->fd;
+	long r = -ENOMEM;
+
+	if (!s || ksplit_trap_thread_init() < 0)
+		goto fail;
+	prctl(PR_SET_NAME, new->name);
+	s->fd = fd;
+	s->vcpu = 1;
+
+	ksplit_thread_bind_vcpu(fd);
+	ksplit_call_set(call);
+	r = ksplit_file_ioctl(new->vm, call->cmd, new->id);
+	ksplit_call_set(NULL);
+	if (r < 0)
+		goto fail;
+
+	s->next.kvm_run = ksplit_vcpu_run_pages(call->new_handle);
+	if (!s->next.kvm_run) {
+		/* The vCPU stays in the VM, without a file. */
+		ksplit_file_close(call->new_handle);
+		call->new_kind = KSPLIT_FILE_NONE;
+		r = -ENOMEM;
+		goto fail;
+	}
+
+	new->result = r;
+	sem_post(&new->made);
+	/* new and call belong to the session's thread again. */
+	serve(s);
+	ksplit_thread_bind_vcpu(-1);
+	free(s);
+	return;
+fail:
+	ksplit_thread_bind_vcpu(-1);
+	free(s);
+	new->result = r;
+	sem_post(&new->made);
+}
+
+static long create_vcpu(struct ksplit_call *call, __u64 id)
+{
+	int vm = ksplit_file_vm_fd(call->handle);
+	struct new_vcpu new = {
+		.call = call,
+		.vm = call->handle,
+		.id = id,
+	};
+	int r;
+
+	if (vm < 0)
+		return vm;
+	/* KVM takes the id as unsigned long, the stub as 32 bits. */
+	if (id > UINT32_MAX)
+		return -EINVAL;
+	new.fd = ksplit_ops->create_vcpu(vm, id);
+	if (new.fd < 0)
+		return new.fd;
+	call->back_fd = new.fd;
+
+	sem_init(&new.made, 0, 0);
+	snprintf(new.name, sizeof(new.name), "vcpu%u", (unsigned int)id);
+	r = ksplit_thread_create(new.name, vcpu_thread, &new);
+	if (r < 0) {
+		new.result = r;
+	} else {
+		ksplit_idle_enter();
+		while (sem_wait(&new.made) < 0)
+			;
+		ksplit_idle_exit();
+	}
+	sem_destroy(&new.made);
+	if (call->new_kind != KSPLIT_FILE_VCPU)
+		ksplit_ops->close(new.fd);
+	return new.result;
+}
+
+static long set_slot(struct ksplit_call *call, __u64 arg)
+{
+	int vm = ksplit_file_vm_fd(call->handle);
+	long r;
+
+	if (vm < 0)
+		return vm;
+	r = ksplit_window_prepare(vm, call);
+	if (r < 0)
+		return r;
+	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
+	ksplit_window_finish(vm, call, r);
+	return r;
+}
+
+/* ------------------------------------------------------------ a call ----- */
+
+static long serve_ioctl(struct ksplit_call *call, __u64 arg)
+{
+	long answer = 0;
+
+	switch (ksplit_treat(call, arg, &answer)) {
+	case KSPLIT_TREAT_ANSWERED:
+		return answer;
+	case KSPLIT_TREAT_CREATE_VM:
+		return create_vm(call, arg);
+	case KSPLIT_TREAT_CREATE_VCPU:
+		return create_vcpu(call, arg);
+	case KSPLIT_TREAT_SLOT:
+		return set_slot(call, arg);
+	case KSPLIT_TREAT_RUN:
+		call->no_copy = 1;
+		break;
+	case KSPLIT_TREAT_KVM:
+		break;
+	}
+	return ksplit_file_ioctl(call->handle, call->cmd, arg);
+}
+
+static void begin(struct server *s)
+{
+	struct ksplit_next *n = &s->next;
+	struct ksplit_call *c = &s->call;
+
+	c->id = n->id;
+	c->handle = n->handle;
+	c->op = n->op;
+	c->cmd = n->cmd;
+	c->kind = n->kind;
+	c->in = s->in;
+	c->out = s->out;
+	c->prefetched = n->prefetched <= sizeof(s->in) ? n->prefetched : 0;
+	c->no_copy = 0;
+	c->back_fd = -1;
+	c->out_len = 0;
+	c->new_kind = KSPLIT_FILE_NONE;
+	c->new_handle = 0;
+	memset(c->new_name, 0, sizeof(c->new_name));
+	if (n->op == KSPLIT_OP_READ) {
+		c->base = KSPLIT_READ_BASE;
+		c->size = n->len;
+	} else {
+		c->base = n->arg;
+		c->size = _IOC_SIZE(n->cmd);
+	}
+	if (c->size > KSPLIT_OUT_MAX)
+		c->size = KSPLIT_OUT_MAX;
+	ksplit_thread_signal(0);
+	ksplit_call_set(c);
+}
+
+/* Turn what the call left into the arguments of the next KSPLIT_NEXT. */
+static void end(struct server *s, long result)
+{
+	struct ksplit_next *n = &s->next;
+	struct ksplit_call *c = &s->call;
+
+	ksplit_call_set(NULL);
+	/* Nothing of this call's interruption may reach the next one. */
+	ksplit_thread_signal(0);
+
+	n->reply_to = c->id;
+	n->result = ksplit_result(result);
+	n->out = c->out_len ? (uintptr_t)c->out : 0;
+	n->out_len = c->out_len;
+	if (result >= 0 && c->new_kind != KSPLIT_FILE_NONE) {
+		n->new_kind = c->new_kind;
+		n->new_handle = c->new_handle;
+		n->new_fd = c->back_fd;
+		memcpy(n->new_name, c->new_name, sizeof(n->new_name));
+	}
+}
+
+static void serve_call(struct server *s)
+{
+	struct ksplit_call *c = &s->call;
+	long result = 0;
+
+	begin(s);
+	switch (c->op) {
+	case KSPLIT_OP_IOCTL:
+		result = serve_ioctl(c, s->next.arg);
+		break;
+	case KSPLIT_OP_READ:
+		result = ksplit_file_read(c->handle, s->next.arg, c->size);
+		break;
+	case KSPLIT_OP_RELEASE:
+		ksplit_file_close(c->handle);
+		s->done = s->vcpu && c->kind == KSPLIT_FILE_VCPU;
+		break;
+	default:
+		result = -ENOSYS;
+	}
+	end(s, result);
+}
+
+/* ----------------------------------------------------------- threads ----- */
+
+/*
+ * Reply to the last call, if there is one, and wait for another.  Return: 1 if
+ * there is one, 0 if the channel has ended.
+ */
+static int next_call(struct server *s)
+{
+	struct ksplit_next *n = &s->next;
+	int r;
+
+	n->prefetch = (uintptr_t)s->in;
+	n->flags = s->done ? KSPLIT_NEXT_REPLY_ONLY : 0;
+	for (;;) {
+		ksplit_idle_enter();
+		r = ksplit_ops->next(s->fd, n);
+		ksplit_idle_exit();
+
+		if (r == -ESHUTDOWN)
+			/* The client has closed everything: leave quickly. */
+			_exit(0);
+		if (r < 0 && r != -EINTR) {
+			if (!n->reply_to)
+				ksplit_abort("no call to be had from the stub");
+			/* The client got an error instead of the file. */
+			if (n->new_kind != KSPLIT_FILE_NONE)
+				ksplit_file_close(n->new_handle);
+			ksplit_logf(KSPLIT_LOG_WARNING,
+				    "reply to call %llu (ioctl 0x%x) refused: %d",
+				    (unsigned long long)n->reply_to, s->call.cmd, r);
+		}
+		/* The reply is given, or will never be accepted. */
+		n->reply_to = 0;
+		n->new_kind = KSPLIT_FILE_NONE;
+		n->new_fd = -1;
+		n->out = 0;
+		n->out_len = 0;
+		if (s->done)
+			return 0;
+		if (!r && n->op != KSPLIT_OP_NONE)
+			return 1;
+	}
+}
+
+static void serve(struct server *s)
+{
+	while (next_call(s))
+		serve_call(s);
+}
+
+/**
+ * serve_session() - serve the client's calls until it has closed everything
+ * @session:	session descriptor
+ */
+void serve_session(int session)
+{
+	static struct server s;
+
+	s.fd = session;
+	serve(&s);
+	_exit(0);
+}

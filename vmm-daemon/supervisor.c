@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-vmmd: a tenant's supervisor.  Keeps one spare worker ready.
+ *
+ * Invariants: it answers no ioctl and touches no client memory, so nothing that
+ * a client does can stall it.  At most one worker is starting at any time, and
+ * the starts of workers that die are spaced out.  It ends with the tenant;
+ * workers that serve a client go on without it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kvm-split/uapi/kvm_split.h"
+#include "daemon.h"
+
+#define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */
+#define BACKOFF_MIN_MS	100
+#define BACKOFF_MAX_MS	10000
+
+static const char usage[] =
+"Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
+"                [--worker-uids FIRST-LAST]\n"
+"\n"
+"Keep a worker ready for a user's next open of /dev/kvm.  Started by\n"
+"kvm-split-launcher(8), not by hand.\n"
+"\n"
+"  --tenant-fd N  inherited descriptor of the tenant\n"
+"  --uid UID      the tenant, for the log\n"
+"  --worker PATH  program to start, default: kvm-vmm beside this one\n"
+"  --worker-uids FIRST-LAST\n"
+"                 run each worker as a user and group of its own out of this\n"
+"                 range; needs CAP_SETUID and CAP_SETGID\n"
+"  --help         show this text\n";
+
+struct supervisor {
+	int tenant;
+	int signals;
+	char worker[PATH_MAX];
+	long long uid_first, uid_last, uid_next;	/* -1: not used */
+
+	pid_t starting;		/* 0: none */
+	int ready;		/* read end of its pipe, -1 */
+	long long deadline;	/* when it is stuck, ms */
+
+	unsigned int failures;	/* starts in a row that failed */
+	long long not_before;	/* no start until then, ms */
+};
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static void default_worker(char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - sizeof("kvm-vmm"));
+	char *slash;
+
+	if (n < 0)
+		die(EXIT_OS, "/proc/self/exe: %s", strerror(errno));
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	strcpy(slash ? slash + 1 : path, "kvm-vmm");
+}
+
+static void parse_range(struct supervisor *s, const char *text)
+{
+	char first[16];
+	const char *dash = strchr(text, '-');
+
+	if (!dash || dash - text >= (long)sizeof(first))
+		die(EXIT_USAGE, "--worker-uids: '%s' is no range", text);
+	memcpy(first, text, dash - text);
+	first[dash - text] = '\0';
+	s->uid_first = parse_number(first, UINT_MAX - 1);
+	s->uid_last = parse_number(dash + 1, UINT_MAX - 1);
+	if (s->uid_first <= 0 || s->uid_last < s->uid_first)
+		die(EXIT_USAGE, "--worker-uids: '%s' is no range", text);
+	s->uid_next = s->uid_first;
+}
+
+static void parse_options(struct supervisor *s, int argc, char **argv)
+{
+	static const struct option longopts[] = {
+		{ "tenant-fd",	 required_argument, NULL, 't' },
+		{ "uid",	 required_argument, NULL, 'u' },
+		{ "worker",	 required_argument, NULL, 'w' },
+		{ "worker-uids", required_argument, NULL, 'r' },
+		{ "help",	 no_argument,	    NULL, 'h' },
+		{ }
+	};
+	static char who[32];
+	long long uid = -1;
+	int c;
+
+	s->tenant = -1;
+	s->ready = -1;
+	s->uid_next = -1;
+	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			s->tenant = parse_number(optarg, INT_MAX);
+			break;
+		case 'u':
+			uid = parse_number(optarg, UINT_MAX - 1);
+			break;
+		case 'w':
+			if (strlen(optarg) >= sizeof(s->worker))
+				die(EXIT_USAGE, "--worker: path too long");
+			strcpy(s->worker, optarg);
+			break;
+		case 'r':
+			parse_range(s, optarg);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(EXIT_USAGE);
+		}
+	}
+	if (s->tenant < 0 || uid < 0 || optind != argc) {
+		fputs(usage, stderr);
+		exit(EXIT_USAGE);
+	}
+	snprintf(who, sizeof(who), "tenant %lld", uid);
+	log_init(who);
+	if (!*s->worker)
+		default_worker(s->worker, sizeof(s->worker));
+}
+
+/* ------------------------------------------------------------ workers ---- */
+
+static void count_failure(struct supervisor *s)
+{
+	unsigned int shift = s->failures < 7 ? s->failures : 7;
+	long long wait = (long long)BACKOFF_MIN_MS << shift;
+
+	if (wait > BACKOFF_MAX_MS)
+		wait = BACKOFF_MAX_MS;
+	s->failures++;
+	s->not_before = now_ms() + wait;
+	logm(L_WARNING, "worker failed to start (%u in a row), next try in %lld ms",
+	     s->failures, wait);
+}
+
+/* The child, up to exec. */
+static void __attribute__((noreturn))
+become_worker(const struct supervisor *s, int ready)
+{
+	char tenant_fd[16], ready_fd[16];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (s->uid_next >= 0 &&
+	    (setresgid(s->uid_next, s->uid_next, s->uid_next) < 0 ||
+	     setresuid(s->uid_next, s->uid_next, s->uid_next) < 0)) {
+		logm(L_ERR, "cannot become uid %lld: %s", s->uid_next,
+		     strerror(errno));
+		_exit(EXIT_PERM);
+	}
+	snprintf(tenant_fd, sizeof(tenant_fd), "%d", s->tenant);
+	snprintf(ready_fd, sizeof(ready_fd), "%d", ready);
+	fcntl(s->tenant, F_SETFD, 0);
+	fcntl(ready, F_SETFD, 0);
+	execl(s->worker, "kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd",
+	      ready_fd, (char *)NULL);
+	logm(L_ERR, "%s: %s", s->worker, strerror(errno));
+	_exit(EXIT_OS);
+}
+
+static void start_worker(struct supervisor *s)
+{
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0) {
+		logm(L_ERR, "pipe: %s", strerror(errno));
+		count_failure(s);
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_worker(s, pipefd[1]);
+	close(pipefd[1]);
+	if (pid < 0) {
+		logm(L_ERR, "fork: %s", strerror(errno));
+		close(pipefd[0]);
+		count_failure(s);
+		return;
+	}
+	s->starting = pid;
+	s->ready = pipefd[0];
+	s->deadline = now_ms() + START_LIMIT_MS;
+	if (s->uid_next >= 0)
+		s->uid_next = s->uid_next < s->uid_last ? s->uid_next + 1
+							: s->uid_first;
+}
+
+static void end_start(struct supervisor *s)
+{
+	close(s->ready);
+	s->ready = -1;
+	s->starting = 0;
+}
+
+/* The starting worker's pipe is readable: ready, or closed without a word. */
+static void on_ready(struct supervisor *s)
+{
+	char c;
+	ssize_t n = read(s->ready, &c, 1);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n == 1) {
+		s->failures = 0;
+		end_start(s);
+		return;
+	}
+	/* Its death is about to be reaped; a pipe closed alone is no start. */
+	kill(s->starting, SIGKILL);
+	end_start(s);
+	count_failure(s);
+}
+
+static void report(pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		logm(L_ERR, "worker %d died of signal %d", pid, WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		logm(L_ERR, "worker %d exited with status %d", pid,
+		     WEXITSTATUS(status));
+}
+
+static void reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		report(pid, status);
+		if (pid == s->starting)
+			on_ready(s);
+	}
+}
+
+/* --------------------------------------------------------------- loop ---- */
+
+static void on_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		logm(L_INFO, "stopping; workers that serve go on");
+		exit(0);
+	}
+	reap(s);
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		die(EXIT_OS, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+/* How long to sleep, ms; -1: until something happens. */
+static int patience(const struct supervisor *s, long long now)
+{
+	long long until = s->starting ? s->deadline : s->not_before;
+
+	if (!s->starting && now >= s->not_before)
+		return -1;
+	return until > now ? until - now : 0;
+}
+
+static void step(struct supervisor *s)
+{
+	long long now = now_ms();
+	int may_start = !s->starting && now >= s->not_before;
+	struct pollfd p[3] = {
+		{ .fd = s->tenant, .events = may_start ? POLLIN : 0 },
+		{ .fd = s->signals, .events = POLLIN },
+		{ .fd = s->ready, .events = POLLIN },
+	};
+
+	if (poll(p, 3, patience(s, now)) < 0) {
+		if (errno != EINTR)
+			die(EXIT_OS, "poll: %s", strerror(errno));
+		return;
+	}
+	if (p[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+		logm(L_INFO, "tenant ended");
+		exit(0);
+	}
+	if (p[2].revents)
+		on_ready(s);
+	if (p[1].revents)
+		on_signal(s);
+	if (s->starting && now_ms() >= s->deadline) {
+		logm(L_ERR, "worker %d is stuck at its start", s->starting);
+		kill(s->starting, SIGKILL);
+		end_start(s);
+		count_failure(s);
+	}
+	if (may_start && (p[0].revents & POLLIN))
+		start_worker(s);
+}
+
+int main(int argc, char **argv)
+{
+	static struct supervisor s;
+
+	parse_options(&s, argc, argv);
+	fcntl(s.tenant, F_SETFD, FD_CLOEXEC);
+	if (s.uid_next < 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die(EXIT_OS, "no_new_privs: %s", strerror(errno));
+	/* Workers run as the same user. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		die(EXIT_OS, "dumpable: %s", strerror(errno));
+	s.signals = watch_signals();
+	logm(L_INFO, "started");
+	for (;;)
+		step(&s);
+}
