@@ -67,31 +67,25 @@ void ksplit_ept_flush_cpus(struct ksplit_vm *vm)
 
 /* ---------------------------------------------- ranges of a root -- */
 
-enum ksplit_range_op {
-	KSPLIT_RANGE_ZAP,
-	KSPLIT_RANGE_TEST_YOUNG,
-	KSPLIT_RANGE_CLEAR_YOUNG,
-};
+/* What to clear in each leaf of a range; for D bits see ksplit_page_try(). */
+#define KSPLIT_LEAF_ZAP		(~0ull)
+#define KSPLIT_LEAF_OLD		KSPLIT_EPT_A
+#define KSPLIT_LEAF_LOOK	0ull
 
-static bool ksplit_leaf_op(u64 *entry, enum ksplit_range_op op)
+static bool ksplit_leaf_clear(u64 *entry, u64 clear)
 {
-	switch (op) {
-	case KSPLIT_RANGE_ZAP:
-		/* D is not harvested: see ksplit_page_try(). */
-		WRITE_ONCE(*entry, 0);
-		return true;
-	case KSPLIT_RANGE_TEST_YOUNG:
-		return READ_ONCE(*entry) & KSPLIT_EPT_A;
-	case KSPLIT_RANGE_CLEAR_YOUNG:
-		return test_and_clear_bit(ilog2(KSPLIT_EPT_A),
-					  (unsigned long *)entry);
-	}
-	return false;
+	u64 old = clear ? atomic64_fetch_andnot(clear, (atomic64_t *)entry) :
+			  READ_ONCE(*entry);
+
+	return clear == KSPLIT_LEAF_ZAP || old & KSPLIT_EPT_A;
 }
 
-/* Leaves that overlap guest physical [start, end), whole. */
+/*
+ * Leaves that overlap guest physical [start, end), whole.  Returns whether one
+ * was there or, unless it was zapped, was accessed.
+ */
 static bool ksplit_table_range(u64 *table, unsigned int level, u64 start,
-			       u64 end, enum ksplit_range_op op)
+			       u64 end, u64 clear)
 {
 	u64 size = ksplit_level_size(level);
 	bool found = false;
@@ -103,16 +97,17 @@ static bool ksplit_table_range(u64 *table, unsigned int level, u64 start,
 		if (!ksplit_ept_present(*entry))
 			continue;
 		if (ksplit_ept_is_leaf(*entry, level))
-			found |= ksplit_leaf_op(entry, op);
+			found |= ksplit_leaf_clear(entry, clear);
 		else
 			found |= ksplit_table_range(ksplit_ept_child(*entry),
-						    level - 1, gpa, next, op);
+						    level - 1, gpa, next,
+						    clear);
 	}
 	return found;
 }
 
 static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end,
-				enum ksplit_range_op op)
+				u64 clear)
 	__must_hold(&vm->mmu_lock)
 {
 	struct ksplit_root *root;
@@ -122,17 +117,17 @@ static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end,
 		if (root->linear)
 			found |= ksplit_table_range(root->table,
 						    KSPLIT_EPT_LEVELS, start,
-						    end, op);
+						    end, clear);
 	return found;
 }
 
 /*
- * Applies @op to what slots have in [start, end) of the owner's or, if @window,
- * of the worker's addresses; returns the bytes that is.  Without @found it only
- * counts.
+ * What slots have in [start, end) of the owner's or, if @window, of the
+ * worker's addresses, in every linear root.  Returns the bytes that is; without
+ * @found it only counts.
  */
 static u64 ksplit_slots_range(struct ksplit_vm *vm, bool window, u64 start,
-			      u64 end, enum ksplit_range_op op, bool *found)
+			      u64 end, u64 clear, bool *found)
 	__must_hold(&vm->mmu_lock)
 {
 	u64 base, first, last, sum = 0;
@@ -140,14 +135,15 @@ static u64 ksplit_slots_range(struct ksplit_vm *vm, bool window, u64 start,
 
 	list_for_each_entry(slot, &vm->slots, node) {
 		base = window ? slot->window : slot->hva;
-		if ((window && !base) || start >= base + slot->size || end <= base)
+		if ((window && !base) || start >= base + slot->size ||
+		    end <= base)
 			continue;
 		first = max(start, base) - base;
 		last = min(end - base, slot->size);
 		sum += last - first;
 		if (found)
 			*found |= ksplit_linear_range(vm, slot->gpa + first,
-						      slot->gpa + last, op);
+						      slot->gpa + last, clear);
 	}
 	return sum;
 }
@@ -210,13 +206,13 @@ static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start,
 	bool found = false;
 	u64 sum;
 
-	sum = ksplit_slots_range(vm, window, start, end, KSPLIT_RANGE_ZAP, NULL);
+	sum = ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_LOOK, NULL);
 	if (!sum)
 		return false;
 	ksplit_count(ept_zaps);
 	if (sum > KSPLIT_ZAP_MAX)
 		return ksplit_ept_drop_roots(vm, false);
-	ksplit_slots_range(vm, window, start, end, KSPLIT_RANGE_ZAP, &found);
+	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
 	return ksplit_ept_drop_roots(vm, true) || found;
 }
 
@@ -241,22 +237,17 @@ bool ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end)
  * @end: end of them, exclusive
  * @clear: forget it
  *
- * Goes by linear roots: what only a nested guest uses looks idle.  A CPU
- * without accessed bits has them cleared by taking the leaf away.
+ * Goes by linear roots: what only a nested guest uses looks idle.  So does, on
+ * a CPU without accessed bits, what was used once.
  *
  * Context: under mmu_lock, and maybe a page-table lock of the owner's.
  */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear)
 {
-	enum ksplit_range_op op = KSPLIT_RANGE_TEST_YOUNG;
-	bool ad = ksplit_ept_has(VMX_EPT_AD_BIT);
 	bool young = false;
 
-	if (clear)
-		op = ad ? KSPLIT_RANGE_CLEAR_YOUNG : KSPLIT_RANGE_ZAP;
-	ksplit_slots_range(vm, false, start, end, op, &young);
-	if (young && op == KSPLIT_RANGE_ZAP)
-		ksplit_ept_flush_cpus(vm);
+	ksplit_slots_range(vm, false, start, end,
+			   clear ? KSPLIT_LEAF_OLD : KSPLIT_LEAF_LOOK, &young);
 	return young;
 }
 
@@ -454,27 +445,18 @@ int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key)
 
 /* --------------------------------------------------------- faults -- */
 
-/* What is known of one fault; the slot's values, copied under mmu_lock. */
+/* What is known of one fault. */
 struct ksplit_refill {
 	struct ksplit_walk walk;
 	u64 seq;
 	u64 window;		/* worker address of the page */
 	u64 hva;		/* the owner's */
-	u64 slot_hva;
-	u64 slot_size;
-	bool readonly;
-	bool linear;
 	bool write;
 	bool fetch;
 	bool writable;		/* the owner's page was got for writing */
 	struct page *page;
-};
-
-/* Tables to link in, and the one that was unlinked. */
-struct ksplit_tables {
-	unsigned int nr;
-	u64 *table[KSPLIT_EPT_LEVELS];
-	u64 *orphan;
+	u64 *spare;		/* a table to link in, */
+	u64 *orphan;		/* and one that was unlinked */
 };
 
 static int ksplit_read_table(void *ctx, u64 addr, u64 *ret_entry)
@@ -482,24 +464,19 @@ static int ksplit_read_table(void *ctx, u64 addr, u64 *ret_entry)
 	return get_user(*ret_entry, (u64 __user *)addr);
 }
 
-/* Finds the slot of a leaf.  Returns false if it lies outside any window. */
+/* Finds the slot of a leaf.  Returns false if it lies outside of any window. */
 static bool ksplit_refill_slot(struct ksplit_vm *vm, struct ksplit_refill *f)
 {
-	u64 gpa = f->walk.gpa & PAGE_MASK;
+	u64 mask = ksplit_level_size(f->walk.level) - 1;
 	struct ksplit_slot *slot;
-	u64 offset;
 
-	f->window = f->walk.addr +
-		    (gpa & (ksplit_level_size(f->walk.level) - 1));
+	f->window = f->walk.addr + (f->walk.gpa & mask & PAGE_MASK);
 	spin_lock(&vm->mmu_lock);
 	slot = ksplit_slot_by_window(vm, f->window);
 	if (slot) {
-		offset = f->window - slot->window;
-		f->hva = slot->hva + offset;
-		f->slot_hva = slot->hva;
-		f->slot_size = slot->size;
-		f->readonly = slot->readonly;
-		f->linear = gpa == slot->gpa + offset;
+		f->hva = slot->hva + (f->window - slot->window);
+		if (slot->readonly)
+			f->walk.rights &= ~KSPLIT_EPT_W;
 	}
 	spin_unlock(&vm->mmu_lock);
 	return slot;
@@ -517,7 +494,7 @@ static bool ksplit_page_try(struct ksplit_vm *vm, struct ksplit_refill *f)
 	unsigned int flags = FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT;
 	struct vm_area_struct *vma;
 	unsigned int how;
-	bool got = false;
+	long got = 0;
 
 	if (!mmap_read_trylock(vm->owner))
 		return false;
@@ -533,24 +510,23 @@ static bool ksplit_page_try(struct ksplit_vm *vm, struct ksplit_refill *f)
 		got = get_user_pages_remote(vm->owner, f->hva, 1,
 					    flags | FOLL_WRITE |
 					    (f->write ? how : FOLL_NOFAULT),
-					    &f->page, NULL) == 1;
-	if (!got && !f->write) {
+					    &f->page, NULL);
+	if (got != 1 && !f->write) {
 		f->writable = false;
 		got = get_user_pages_remote(vm->owner, f->hva, 1, flags | how,
-					    &f->page, NULL) == 1;
+					    &f->page, NULL);
 	}
 unlock:
 	mmap_read_unlock(vm->owner);
-	return got;
+	return got == 1;
 }
 
 /*
- * The level at which the owner maps @pfn at @hva, as upstream's
+ * The level at which the owner maps a page, as upstream's
  * host_pfn_mapping_level(): under mmu_lock with no invalidation in progress the
  * entries stay, and with interrupts off so do the tables.
  */
-static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva,
-				       unsigned long pfn)
+static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva)
 {
 	unsigned int level = 1;
 	unsigned long flags;
@@ -570,173 +546,134 @@ static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva,
 	if (pud_none(pud) || !pud_present(pud))
 		goto out;
 	if (pud_leaf(pud)) {
-		if (pud_pfn(pud) == (pfn & ~(PTRS_PER_PMD * PTRS_PER_PTE - 1ul)))
-			level = 3;
+		level = 3;
 		goto out;
 	}
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	if (pmd_none(pmd) || !pmd_present(pmd))
-		goto out;
-	if (pmd_leaf(pmd) && pmd_pfn(pmd) == (pfn & ~(PTRS_PER_PTE - 1ul)))
+	if (!pmd_none(pmd) && pmd_present(pmd) && pmd_leaf(pmd))
 		level = 2;
 out:
 	local_irq_restore(flags);
 	return level;
 }
 
-/* The entry for a guest physical address at @level, if tables reach there. */
-static u64 *ksplit_ept_entry(struct ksplit_root *root, u64 gpa,
-			     unsigned int level)
-{
-	u64 *table = root->table;
-	unsigned int l;
-	u64 entry;
-
-	for (l = KSPLIT_EPT_LEVELS; l > level; l--) {
-		entry = table[ksplit_ept_index(gpa, l)];
-		if (!ksplit_ept_present(entry) || ksplit_ept_is_leaf(entry, l))
-			return NULL;
-		table = ksplit_ept_child(entry);
-	}
-	return &table[ksplit_ept_index(gpa, level)];
-}
-
-static u64 ksplit_refill_leaf(struct ksplit_vm *vm, struct ksplit_root *root,
-			    const struct ksplit_refill *f, unsigned int *ret_level)
+/* How large a leaf may be, its executability aside. */
+static unsigned int ksplit_refill_level(struct ksplit_vm *vm,
+					const struct ksplit_slot *slot,
+					const struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
 {
-	unsigned long pfn = page_to_pfn(f->page);
-	u64 gpa = f->walk.gpa & PAGE_MASK;
-	u64 *large = ksplit_ept_entry(root, gpa, 2);
-	u64 rights = f->walk.rights;
 	struct ksplit_leaf leaf = {
-		.gpa = gpa,
+		.gpa = f->walk.gpa & PAGE_MASK,
 		.hva = f->hva,
-		.pfn = pfn,
-		.slot_start = f->slot_hva,
-		.slot_end = f->slot_hva + f->slot_size,
+		.pfn = page_to_pfn(f->page),
+		.slot_start = slot->hva,
+		.slot_end = slot->hva + slot->size,
 		.worker_level = f->walk.level,
-		.owner_level = ksplit_owner_level(vm->owner, f->hva, pfn),
+		.owner_level = ksplit_owner_level(vm->owner, f->hva),
 		.hw_level = ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) ?
 			    KSPLIT_LEAF_MAX : 1,
-		.itlb_multihit = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT),
 	};
 
-	if (!f->writable)
-		rights &= ~KSPLIT_EPT_W;
-	/*
-	 * On a CPU with the erratum a large page is not executable, until the
-	 * first fetch splits it for good (upstream's NX huge pages).
-	 */
-	leaf.exec = rights & KSPLIT_EPT_X &&
-		    (f->fetch || (large && ksplit_ept_present(*large) &&
-				  !ksplit_ept_is_leaf(*large, 2)));
-	*ret_level = ksplit_leaf_level(&leaf);
-	if (*ret_level > 1) {
-		if (leaf.itlb_multihit)
-			rights &= ~KSPLIT_EPT_X;
-		pfn &= ~((ksplit_level_size(*ret_level) >> PAGE_SHIFT) - 1);
-	}
-	return ksplit_ept_make_leaf((u64)pfn << PAGE_SHIFT, rights,
-				    *ret_level) |
-	       KSPLIT_EPT_A | (f->write ? KSPLIT_EPT_D : 0);
+	return ksplit_leaf_level(&leaf);
 }
 
-/* Puts an entry in.  Returns -EAGAIN if that takes another table. */
-static int ksplit_ept_install(struct ksplit_vm *vm, struct ksplit_root *root,
-			      u64 gpa, unsigned int level, u64 entry,
-			      struct ksplit_tables *t)
-	__must_hold(&vm->mmu_lock)
-{
-	u64 *table = root->table, *slot, old;
-	bool flush = false;
-	unsigned int l;
-	int r = 0;
-
-	for (l = KSPLIT_EPT_LEVELS; l > level; l--) {
-		slot = &table[ksplit_ept_index(gpa, l)];
-		if (!ksplit_ept_present(*slot) || ksplit_ept_is_leaf(*slot, l)) {
-			if (!t->nr) {
-				r = -EAGAIN;
-				goto out;
-			}
-			/* A page's size must not change unflushed. */
-			flush |= ksplit_ept_present(*slot);
-			table = t->table[--t->nr];
-			WRITE_ONCE(*slot,
-				   ksplit_ept_make_table(virt_to_phys(table)));
-			vm->ept_pages++;
-			ksplit_count(ept_pages);
-		}
-		table = ksplit_ept_child(*slot);
-	}
-
-	slot = &table[ksplit_ept_index(gpa, level)];
-	old = READ_ONCE(*slot);
-	if (ksplit_ept_present(old) && !ksplit_ept_is_leaf(old, level)) {
-		/* KSPLIT_LEAF_MAX: a table of 4 KiB leaves. */
-		t->orphan = ksplit_ept_child(old);
-		flush = true;
-	} else if (ksplit_ept_present(old)) {
-		flush |= (old ^ entry) & KSPLIT_EPT_ADDR ||
-			 old & ~entry & KSPLIT_EPT_RWX;
-	}
-	WRITE_ONCE(*slot, entry);
-out:
-	if (flush)
-		ksplit_ept_flush_cpus(vm);
-	return r;
-}
-
-/* One attempt under mmu_lock.  Returns -EAGAIN if it takes another table. */
+/*
+ * Makes the entry.  Returns 0 also if something was out of date, the guest then
+ * faults again; -EAGAIN if it takes one more table.
+ */
 static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
-			      struct ksplit_refill *f, struct ksplit_tables *t)
+				struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
 {
-	u64 start = f->hva & PMD_MASK;
-	unsigned int level;
-	u64 entry;
-	int r;
+	u64 start = f->hva & PMD_MASK, rights = f->walk.rights, gpa, pa, old;
+	struct ksplit_slot *slot = ksplit_slot_by_window(vm, f->window);
+	bool is_table, flush = false;
+	u64 *table = root->table, *entry;
+	unsigned int level, l;
 
-	/* Out of date: the guest faults again. */
-	if (root->dead || ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
+	if (root->dead || !slot ||
+	    ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
 		return 0;
 	if (vm->ept_pages + KSPLIT_EPT_LEVELS > vm->ept_pages_max) {
 		ksplit_root_drop(vm, ksplit_root_victim(vm));
 		ksplit_ept_flush_cpus(vm);
 		return 0;
 	}
-	entry = ksplit_refill_leaf(vm, root, f, &level);
-	r = ksplit_ept_install(vm, root, f->walk.gpa, level, entry, t);
-	if (!r && !f->linear)
+	if (!f->writable)
+		rights &= ~KSPLIT_EPT_W;
+	gpa = f->walk.gpa & PAGE_MASK;
+	level = ksplit_refill_level(vm, slot, f);
+
+	for (l = KSPLIT_EPT_LEVELS; ; l--) {
+		entry = &table[ksplit_ept_index(gpa, l)];
+		old = READ_ONCE(*entry);
+		is_table = ksplit_ept_present(old) && !ksplit_ept_is_leaf(old, l);
+		/*
+		 * On a CPU with this erratum a large page is not executable; the
+		 * first fetch splits it, for good (upstream's NX huge pages).
+		 */
+		if (l == level && l > 1 && rights & KSPLIT_EPT_X &&
+		    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
+			if (f->fetch || is_table)
+				level = 1;
+			else
+				rights &= ~KSPLIT_EPT_X;
+		}
+		if (l == level)
+			break;
+		if (is_table) {
+			table = ksplit_ept_child(old);
+			continue;
+		}
+		if (!f->spare)
+			return -EAGAIN;
+		table = f->spare;
+		f->spare = NULL;
+		WRITE_ONCE(*entry, ksplit_ept_make_table(virt_to_phys(table)));
+		vm->ept_pages++;
+		ksplit_count(ept_pages);
+		/* The size of a page must not change unflushed. */
+		if (ksplit_ept_present(old))
+			ksplit_ept_flush_cpus(vm);
+	}
+
+	pa = page_to_phys(f->page) & ~(ksplit_level_size(level) - 1);
+	if (is_table) {
+		/* KSPLIT_LEAF_MAX: a table of 4 KiB leaves. */
+		f->orphan = ksplit_ept_child(old);
+		flush = true;
+	} else if (ksplit_ept_present(old)) {
+		flush = (old & KSPLIT_EPT_ADDR) != pa ||
+			old & ~rights & KSPLIT_EPT_RWX;
+	}
+	WRITE_ONCE(*entry, ksplit_ept_make_leaf(pa, rights, level) |
+			   KSPLIT_EPT_A | (f->write ? KSPLIT_EPT_D : 0));
+	if (flush)
+		ksplit_ept_flush_cpus(vm);
+	if (gpa != slot->gpa + (f->window - slot->window))
 		root->linear = false;
-	return r;
+	return 0;
 }
 
 static int ksplit_refill(struct ksplit_vm *vm, struct ksplit_root *root,
-		       struct ksplit_refill *f)
+			 struct ksplit_refill *f)
 {
-	struct ksplit_tables t = {};
-	u64 *table;
 	int r;
 
 	for (;;) {
 		spin_lock(&vm->mmu_lock);
-		r = ksplit_refill_locked(vm, root, f, &t);
+		r = ksplit_refill_locked(vm, root, f);
 		spin_unlock(&vm->mmu_lock);
 		if (r != -EAGAIN)
 			break;
-		table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-		if (!table) {
-			r = -ENOMEM;
-			break;
-		}
-		t.table[t.nr++] = table;
+		f->spare = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!f->spare)
+			return -ENOMEM;
 	}
-	while (t.nr)
-		free_page((unsigned long)t.table[--t.nr]);
-	if (t.orphan) {
-		free_page((unsigned long)t.orphan);
+	free_page((unsigned long)f->spare);
+	if (f->orphan) {
+		free_page((unsigned long)f->orphan);
 		ksplit_ept_uncharge(vm, 1);
 	}
 	ksplit_ept_reap(vm);
@@ -766,8 +703,7 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 		.write = fault->qualification & KSPLIT_EPT_QUAL_WRITE,
 		.fetch = fault->qualification & KSPLIT_EPT_QUAL_FETCH,
 	};
-	bool got;
-	int r;
+	int r = KSPLIT_FAULT_BACKING;
 
 	f.seq = READ_ONCE(vm->invalidate_seq);
 	/* A flush that this misses finds the worker's tables changed. */
@@ -781,8 +717,6 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 		f.walk.result = KSPLIT_WALK_ABSENT;
 		f.walk.rights = 0;
 	}
-	if (f.readonly)
-		f.walk.rights &= ~KSPLIT_EPT_W;
 	if (!ksplit_ept_permits(&f.walk, fault->qualification)) {
 		fault->qualification =
 			ksplit_ept_qualification(fault->qualification, &f.walk);
@@ -793,16 +727,13 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 	fault->backing_write = f.write;
 	/* While it is held the owner's page tables stay. */
 	if (!mmget_not_zero(vm->owner))
-		return KSPLIT_FAULT_BACKING;
-	got = ksplit_page_try(vm, &f);
-	if (got) {
-		r = ksplit_refill(vm, vcpu->root, &f);
+		return r;
+	if (ksplit_page_try(vm, &f)) {
+		r = ksplit_refill(vm, vcpu->root, &f) ?: KSPLIT_FAULT_DONE;
 		put_page(f.page);
 	}
 	mmput_async(vm->owner);
-	if (!got)
-		return KSPLIT_FAULT_BACKING;
-	return r ?: KSPLIT_FAULT_DONE;
+	return r;
 }
 
 /* ---------------------------------------------------------- flush -- */

@@ -127,7 +127,7 @@ static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 }
 
 /* The owner's [start, end) changes: nobody may start to use these pins. */
-static bool ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
+static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
 			     u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
@@ -135,14 +135,13 @@ static bool ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
 	struct page *page;
 
 	if (start >= slot->hva + slot->size || end <= slot->hva)
-		return false;
+		return;
 	first = (max(start, slot->hva) - slot->hva) >> PAGE_SHIFT;
 	last = (min(end, slot->hva + slot->size) - 1 - slot->hva) >> PAGE_SHIFT;
 	xa_for_each_range(&slot->pages, index, page, first, last) {
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
 		WRITE_ONCE(vm->windows_stale, true);
 	}
-	return true;
 }
 
 static bool ksplit_slot_valid(struct ksplit_vm *vm,
@@ -232,80 +231,64 @@ static void ksplit_slot_detach(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	ksplit_count_add(slots, -1);
 }
 
-static void ksplit_slot_update(struct ksplit_vm *vm, struct ksplit_slot *slot,
-			       const struct ksplit_slot_change *c)
-	__must_hold(&vm->slots_lock)
-{
-	bool readonly = c->flags & KVM_MEM_READONLY;
-
-	if (slot->gpa == c->gpa && slot->readonly == readonly)
-		return;
-	/* At the old address, which is what linear roots go by. */
-	spin_lock(&vm->mmu_lock);
-	ksplit_slot_zap(vm, slot);
-	ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
-	slot->gpa = c->gpa;
-	slot->readonly = readonly;
-	spin_unlock(&vm->mmu_lock);
-}
-
 /* --------------------------------------------------- pinned pages -- */
 
-#define KSPLIT_BATCH	32
-
-/* Pages whose records and PTEs are gone; unpinned once no lock is held. */
-struct ksplit_batch {
-	unsigned int nr;
-	u32 dirty;
-	struct page *page[KSPLIT_BATCH];
+/* A page whose record and PTE are gone; unpinned once no lock is held. */
+struct ksplit_pin {
+	struct page *page;
+	bool dirty;
 };
-
-static void ksplit_batch_add(struct ksplit_batch *batch, struct page *page,
-			     bool dirty)
-{
-	if (dirty)
-		batch->dirty |= 1u << batch->nr;
-	batch->page[batch->nr++] = page;
-}
 
 /*
  * As unpin_user_pages_dirty_lock(), but a folio of a file system in user space
  * may stay locked for as long as that likes: nobody waits for it unkillably,
  * and an exiting worker not at all.
  */
-static void ksplit_unpin(struct page *page, bool dirty)
+static void ksplit_unpin(const struct ksplit_pin *pin)
 {
-	struct folio *folio = page_folio(page);
+	struct folio *folio;
 
-	if (dirty && !folio_test_dirty(folio) &&
+	if (!pin->page)
+		return;
+	folio = page_folio(pin->page);
+	if (pin->dirty && !folio_test_dirty(folio) &&
 	    (folio_trylock(folio) ||
 	     (current->mm && !folio_lock_killable(folio)))) {
 		folio_mark_dirty(folio);
 		folio_unlock(folio);
 	}
-	unpin_user_page(page);
+	unpin_user_page(pin->page);
 }
 
-static void ksplit_batch_unpin(struct ksplit_batch *batch)
-{
-	unsigned int i;
-
-	for (i = 0; i < batch->nr; i++)
-		ksplit_unpin(batch->page[i], batch->dirty & 1u << i);
-	batch->nr = 0;
-	batch->dirty = 0;
-}
-
-/* Removes a record.  Its PTE is gone already, or will not come back. */
-static void ksplit_record_take(struct ksplit_vm *vm, struct ksplit_slot *slot,
-			       unsigned long index, struct ksplit_batch *batch)
+/* Removes a record.  Its PTE is gone already, and .fault waits for the lock. */
+static struct ksplit_pin ksplit_record_take(struct ksplit_vm *vm,
+					    struct ksplit_slot *slot,
+					    unsigned long index)
 	__must_hold(&vm->slots_lock)
 {
-	bool dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	struct ksplit_pin pin;
 
-	ksplit_batch_add(batch, xa_erase(&slot->pages, index), dirty);
+	pin.dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	pin.page = xa_erase(&slot->pages, index);
 	vm->window_pages--;
 	ksplit_count_add(window_pages, -1);
+	return pin;
+}
+
+/* Unpins all of a slot whose PTEs are gone and cannot come back. */
+static void ksplit_slot_unpin(struct ksplit_vm *vm, struct ksplit_slot *slot)
+{
+	unsigned long index = 0;
+	struct ksplit_pin pin;
+
+	do {
+		pin.page = NULL;
+		mutex_lock(&vm->slots_lock);
+		if (xa_find(&slot->pages, &index, ULONG_MAX, XA_PRESENT))
+			pin = ksplit_record_take(vm, slot, index);
+		mutex_unlock(&vm->slots_lock);
+		ksplit_unpin(&pin);
+	} while (pin.page);
 }
 
 /*
@@ -328,43 +311,37 @@ static void ksplit_window_zap(struct vm_area_struct *vma, unsigned long index)
 	zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
 }
 
-/* Unpins all of a slot whose PTEs are gone and cannot come back. */
-static void ksplit_slot_unpin(struct ksplit_vm *vm, struct ksplit_slot *slot)
-{
-	struct ksplit_batch batch = {};
-	struct page *page;
-	unsigned long index;
-
-	do {
-		ksplit_batch_unpin(&batch);
-		mutex_lock(&vm->slots_lock);
-		xa_for_each(&slot->pages, index, page) {
-			ksplit_record_take(vm, slot, index, &batch);
-			if (batch.nr == KSPLIT_BATCH)
-				break;
-		}
-		mutex_unlock(&vm->slots_lock);
-	} while (batch.nr);
-}
-
-/* Stale pages of one slot.  Returns false if the batch is full. */
-static bool ksplit_slot_sync(struct ksplit_vm *vm, struct ksplit_slot *slot,
-			     struct ksplit_batch *batch)
+/*
+ * Takes one record with @mark out of the window of any slot, slots in turn and
+ * each from where its hand points.  Returns whether there was one.
+ */
+static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
+			       struct ksplit_pin *pin)
 	__must_hold(&vm->slots_lock)
 {
-	struct vm_area_struct *vma = ksplit_window_vma(slot);
-	struct page *page;
+	struct vm_area_struct *vma;
+	struct ksplit_slot *slot;
 	unsigned long index;
 
-	if (!vma)
-		return true;
-	xa_for_each_marked(&slot->pages, index, page, KSPLIT_PAGE_STALE) {
-		if (batch->nr == KSPLIT_BATCH)
-			return false;
+	list_for_each_entry(slot, &vm->slots, node) {
+		vma = ksplit_window_vma(slot);
+		if (!vma)
+			continue;
+		index = slot->hand;
+		if (!xa_find(&slot->pages, &index, ULONG_MAX, mark)) {
+			index = 0;
+			if (!xa_find(&slot->pages, &index, ULONG_MAX, mark))
+				continue;
+		}
 		ksplit_window_zap(vma, index);
-		ksplit_record_take(vm, slot, index, batch);
+		*pin = ksplit_record_take(vm, slot, index);
+		slot->hand = index + 1;
+		spin_lock(&vm->mmu_lock);
+		list_move_tail(&slot->node, &vm->slots);
+		spin_unlock(&vm->mmu_lock);
+		return true;
 	}
-	return true;
+	return false;
 }
 
 /**
@@ -376,25 +353,22 @@ static bool ksplit_slot_sync(struct ksplit_vm *vm, struct ksplit_slot *slot,
  */
 void ksplit_windows_sync(struct ksplit_vm *vm)
 {
-	struct ksplit_batch batch = {};
-	struct ksplit_slot *slot;
+	struct ksplit_pin pin;
 
 	while (READ_ONCE(vm->windows_stale)) {
+		pin.page = NULL;
 		if (mmap_read_lock_killable(current->mm))
 			return;
 		mutex_lock(&vm->slots_lock);
-		/* Before the scan: what is marked later raises it again. */
+		/* Before the search: what is marked later raises it again. */
 		spin_lock(&vm->mmu_lock);
 		WRITE_ONCE(vm->windows_stale, false);
 		spin_unlock(&vm->mmu_lock);
-		list_for_each_entry(slot, &vm->slots, node)
-			if (!ksplit_slot_sync(vm, slot, &batch)) {
-				WRITE_ONCE(vm->windows_stale, true);
-				break;
-			}
+		if (ksplit_window_take(vm, KSPLIT_PAGE_STALE, &pin))
+			WRITE_ONCE(vm->windows_stale, true);
 		mutex_unlock(&vm->slots_lock);
 		mmap_read_unlock(current->mm);
-		ksplit_batch_unpin(&batch);
+		ksplit_unpin(&pin);
 	}
 }
 
@@ -423,6 +397,10 @@ static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
  * @c: as ksplit_slot_prepare() left it
  * @success: whether the worker accepted it
  *
+ * KVM lets a client move a slot and change its dirty logging, no more.  Neither
+ * matters here: leaves of a slot that is elsewhere make a root non-linear, which
+ * costs time alone.
+ *
  * When it returns no CPU and, in the worker's context, no PTE maps a page of a
  * slot that is gone.
  *
@@ -438,8 +416,6 @@ void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c,
 	slot = ksplit_slot_by_key(vm, c->key);
 	if (slot && drop)
 		ksplit_slot_detach(vm, slot);
-	else if (slot && success && c->size == slot->size && c->hva == slot->hva)
-		ksplit_slot_update(vm, slot, c);
 	mutex_unlock(&vm->slots_lock);
 
 	if (slot && drop) {
@@ -621,17 +597,9 @@ static int ksplit_owner_page(struct ksplit_vm *vm, u64 hva, unsigned int flags,
 		mmap_read_unlock(vm->owner);
 	mmput_async(vm->owner);
 
-	switch (r) {
-	case 1:
-		return 0;
-	case 0:
-		return -EAGAIN;
-	case -EINTR:
-	case -ENOMEM:
-	case -EHWPOISON:
-		return r;
-	}
-	return -EFAULT;
+	if (r >= 0)
+		return r ? 0 : -EAGAIN;
+	return r == -EINTR || r == -ENOMEM || r == -EHWPOISON ? r : -EFAULT;
 }
 
 static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
@@ -646,68 +614,32 @@ static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
 }
 
 /*
- * Makes room for one more pinned page.  The hand goes round each slot by
- * address: a reference bit would have to come from the worker's PTEs, and KVM
- * touches far fewer pages than the cap.
+ * Records a pinned page and gives back in @pin what has to go for it.  Which
+ * one that is at the cap is a matter of address: a reference bit would have to
+ * come from the worker's PTEs, and KVM touches far fewer pages than that.
+ * Returns 1 if the owner's mapping changed since @seq.
  */
-static bool ksplit_window_evict(struct ksplit_vm *vm,
-				struct ksplit_batch *batch)
-	__must_hold(&vm->slots_lock)
-{
-	struct vm_area_struct *vma;
-	struct ksplit_slot *slot;
-	unsigned long index;
-	int round;
-
-	for (round = 0; round < 2; round++) {
-		list_for_each_entry(slot, &vm->slots, node) {
-			vma = ksplit_window_vma(slot);
-			if (!vma)
-				continue;
-			index = slot->hand;
-			if (xa_find(&slot->pages, &index, ULONG_MAX,
-				    XA_PRESENT)) {
-				ksplit_window_zap(vma, index);
-				ksplit_record_take(vm, slot, index, batch);
-				slot->hand = index + 1;
-				return true;
-			}
-			slot->hand = 0;
-		}
-	}
-	return false;
-}
-
-/* Records a pinned page.  Returns 1 if it was out of date already. */
 static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
-				unsigned long index, struct page *page,
-				bool write, u64 seq, struct ksplit_batch *batch)
+				unsigned long index, u64 seq,
+				struct ksplit_pin *pin)
 	__must_hold(&vm->slots_lock)
 {
-	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
 	struct vm_area_struct *vma = ksplit_window_vma(slot);
-	struct page *old;
-	bool dirty, retry;
+	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
+	struct ksplit_pin old;
+	void *err;
+	bool retry;
 
 	if (slot->dead || !vma)
 		return -ENOENT;
-	old = xa_load(&slot->pages, index);
-	if (!old && vm->window_pages >= KSPLIT_WINDOW_PAGES &&
-	    !ksplit_window_evict(vm, batch))
-		return -ENOMEM;
-	dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
-	old = xa_store(&slot->pages, index, page, GFP_KERNEL_ACCOUNT);
-	if (xa_is_err(old))
-		return xa_err(old);
+	old.page = xa_load(&slot->pages, index);
+	old.dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	err = xa_store(&slot->pages, index, pin->page, GFP_KERNEL_ACCOUNT);
+	if (xa_is_err(err))
+		return xa_err(err);
 	/* Even of the same page: .fault inserts with the rights it has now. */
 	ksplit_window_zap(vma, index);
-	if (old) {
-		ksplit_batch_add(batch, old, dirty);
-	} else {
-		vm->window_pages++;
-		ksplit_count(window_pages);
-	}
-	if (write)
+	if (pin->dirty)
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
 	else
 		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
@@ -721,6 +653,12 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
 	}
 	spin_unlock(&vm->mmu_lock);
+	if (!old.page) {
+		ksplit_count(window_pages);
+		if (++vm->window_pages > KSPLIT_WINDOW_PAGES)
+			ksplit_window_take(vm, XA_PRESENT, &old);
+	}
+	*pin = old;
 	return retry;
 }
 
@@ -728,9 +666,7 @@ static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
 			     unsigned long index, unsigned int flags)
 {
 	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
-	bool write = flags & FOLL_WRITE;
-	struct ksplit_batch batch = {};
-	struct page *page;
+	struct ksplit_pin pin;
 	u64 seq;
 	int r;
 
@@ -738,24 +674,21 @@ static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
 		seq = READ_ONCE(vm->invalidate_seq);
 		/* Pairs with the unlock after the owner's mapping changed. */
 		smp_rmb();
-		r = ksplit_owner_page(vm, hva, flags, true, &page);
+		r = ksplit_owner_page(vm, hva, flags, true, &pin.page);
 		if (r)
 			return r;
-		if (mmap_read_lock_killable(current->mm)) {
-			unpin_user_page(page);
-			return -EINTR;
+		pin.dirty = flags & FOLL_WRITE;
+		r = -EINTR;
+		if (!mmap_read_lock_killable(current->mm)) {
+			mutex_lock(&vm->slots_lock);
+			r = ksplit_window_record(vm, slot, index, seq, &pin);
+			mutex_unlock(&vm->slots_lock);
+			mmap_read_unlock(current->mm);
 		}
-		mutex_lock(&vm->slots_lock);
-		r = ksplit_window_record(vm, slot, index, page, write, seq,
-					 &batch);
-		mutex_unlock(&vm->slots_lock);
-		mmap_read_unlock(current->mm);
-		if (r < 0)
-			unpin_user_page(page);
-		ksplit_batch_unpin(&batch);
+		ksplit_unpin(&pin);
 		if (r <= 0)
 			return r;
-		/* The owner is changing it just now. */
+		/* The owner is changing it just now, most likely. */
 		if (schedule_timeout_interruptible(1) || signal_pending(current))
 			return -EINTR;
 	}
@@ -774,10 +707,10 @@ static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
 long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 			 bool map)
 {
-	unsigned int flags = 0;
 	struct ksplit_slot *slot;
-	unsigned long index;
+	unsigned int flags = 0;
 	struct ksplit_fault f;
+	u64 offset, hva;
 	bool writable;
 	int r;
 
@@ -790,13 +723,14 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 	slot = ksplit_slot_by_window(vm, f.addr);
 	if (slot) {
 		refcount_inc(&slot->users);
-		index = (f.addr - slot->window) >> PAGE_SHIFT;
-		writable = !slot->readonly;
+		offset = (f.addr - slot->window) & PAGE_MASK;
 	}
 	spin_unlock(&vm->mmu_lock);
 	if (!slot)
 		return -ENOENT;
 
+	hva = slot->hva + offset;
+	writable = !slot->readonly;
 	if (f.write)
 		flags |= FOLL_WRITE;
 	if (f.flags & KSPLIT_FAULT_NOWAIT)
@@ -805,16 +739,13 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 		r = -EFAULT;
 	} else if (map) {
 		ksplit_count(window_faults);
-		r = ksplit_window_pin(vm, slot, index, flags);
+		r = ksplit_window_pin(vm, slot, offset >> PAGE_SHIFT, flags);
 	} else {
 		ksplit_count(fault_ins);
-		r = ksplit_fault_in(vm, slot->hva + ((u64)index << PAGE_SHIFT),
-				    flags);
+		r = ksplit_fault_in(vm, hva, flags);
 	}
 	if (!r && !f.write && writable)
-		writable = !ksplit_fault_in(vm, slot->hva +
-					    ((u64)index << PAGE_SHIFT),
-					    FOLL_WRITE | FOLL_NOFAULT);
+		writable = !ksplit_fault_in(vm, hva, FOLL_WRITE | FOLL_NOFAULT);
 	ksplit_slot_put(slot);
 	if (!r && put_user((u32)writable, &arg->writable))
 		r = -EFAULT;
@@ -834,8 +765,8 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
 {
 	struct task_struct *task;
 	struct ksplit_slot *slot;
+	int r = -ESRCH;
 	u64 hva = 0;
-	bool owner;
 
 	spin_lock(&vm->mmu_lock);
 	slot = ksplit_slot_by_window(vm, addr);
@@ -847,20 +778,12 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
 
 	rcu_read_lock();
 	task = find_task_by_pid_ns(client, &init_pid_ns);
-	if (task)
-		get_task_struct(task);
-	rcu_read_unlock();
-	if (!task)
-		return -ESRCH;
 	/* The number may have a new bearer. */
-	task_lock(task);
-	owner = task->mm == vm->owner;
-	task_unlock(task);
-	if (owner)
-		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT,
-				task);
-	put_task_struct(task);
-	return owner ? 0 : -ESRCH;
+	if (task && READ_ONCE(task->mm) == vm->owner)
+		r = send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva,
+				    PAGE_SHIFT, task);
+	rcu_read_unlock();
+	return r;
 }
 
 /* -------------------------------------------------- MMU notifier -- */
@@ -903,19 +826,9 @@ static void ksplit_mn_end(struct mmu_notifier *mn,
 			  const struct mmu_notifier_range *range)
 {
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
-	struct ksplit_slot *slot;
 
 	spin_lock(&vm->mmu_lock);
-	/*
-	 * Other memory of the owner's may come and go as it likes.  A slot that
-	 * was there at the start only has raised the sequence as it went.
-	 */
-	list_for_each_entry(slot, &vm->slots, node)
-		if (range->start < slot->hva + slot->size &&
-		    range->end > slot->hva) {
-			ksplit_mem_changed(vm);
-			break;
-		}
+	ksplit_mem_changed(vm);
 	vm->invalidate_count--;
 	spin_unlock(&vm->mmu_lock);
 }
