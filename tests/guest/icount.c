@@ -6,11 +6,26 @@
  * executed (on one CPU). icount LABEL prints "LABEL TSC IDLE".
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <x86intrin.h>
 
-/* Ticks a second: the emulator's "ips", see scripts/testbed. */
-#define TSC_KHZ 200000ULL
+/* Ticks a millisecond, as scripts/testbed told the kernel. */
+static unsigned long long tsc_khz(void)
+{
+	unsigned long long khz = 0;
+	char line[4096], *p;
+	FILE *f = fopen("/proc/cmdline", "r");
+
+	if (f && fgets(line, sizeof(line), f)) {
+		p = strstr(line, "tsc_early_khz=");
+		if (p)
+			khz = strtoull(p + strlen("tsc_early_khz="), NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return khz;
+}
 
 static unsigned long long idle_ns(void)
 {
@@ -36,6 +51,6 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		printf("%s ", argv[1]);
-	printf("%llu %llu\n", __rdtsc(), idle / 1000 * TSC_KHZ / 1000);
+	printf("%llu %llu\n", __rdtsc(), idle / 1000 * tsc_khz() / 1000);
 	return 0;
 }
