@@ -138,7 +138,8 @@ bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification)
 {
 	u64 access = qualification & KSPLIT_EPT_QUAL_ACCESS;
 
-	return w->result == KSPLIT_WALK_LEAF && !(access & ~w->rights);
+	return w->result == KSPLIT_WALK_LEAF && access &&
+	       !(access & ~w->rights);
 }
 
 /**

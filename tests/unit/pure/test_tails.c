@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which bytes and descriptors of a client an ioctl opens to its worker.
+ */
+#include "common.h"
+#include "tails.h"
+
+#define ARG	0x7fff00001000ull
+#define PTR	0x555500002000ull
+
+static u8 bytes[4096];
+static u32 nr_bytes;
+static u64 slot_pages;
+
+static void arg_is(const void *p, u32 len)
+{
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, p, len);
+	nr_bytes = len;
+}
+
+static bool may(u32 cmd, u64 addr, u32 len, bool write)
+{
+	return !ksplit_copy_allowed(cmd, ARG, bytes, nr_bytes, slot_pages, addr,
+				    len, write);
+}
+
+#define READ	false
+#define WRITE	true
+
+/* [start, start + len) and nothing next to it, in one direction or both. */
+static void exactly(u32 cmd, u64 start, u64 len, bool read, bool write)
+{
+	ck_assert_int_eq(may(cmd, start, len, READ), read);
+	ck_assert_int_eq(may(cmd, start, len, WRITE), write);
+	ck_assert_int_eq(may(cmd, start + len - 1, 1, READ), read);
+	ck_assert_int_eq(may(cmd, start + len - 1, 1, WRITE), write);
+	ck_assert(!may(cmd, start, len + 1, READ));
+	ck_assert(!may(cmd, start, len + 1, WRITE));
+	ck_assert(!may(cmd, start + len, 1, READ));
+	ck_assert(!may(cmd, start + len, 1, WRITE));
+	ck_assert(!may(cmd, start - 1, 1, READ));
+	ck_assert(!may(cmd, start - 1, 1, WRITE));
+	ck_assert(!may(cmd, start - 1, len, WRITE));
+	ck_assert(!may(cmd, start, ~0u, WRITE));
+	ck_assert(!may(cmd, ~0ull, 2, WRITE));
+}
+
+START_TEST(argument)
+{
+	nr_bytes = 0;
+	/* Direction bits do not count: SET_IRQCHIP is declared _IOR. */
+	exactly(KVM_SET_IRQCHIP, ARG, sizeof(struct kvm_irqchip), true, true);
+	exactly(KVM_GET_REGS, ARG, sizeof(struct kvm_regs), true, true);
+	exactly(KVM_GET_XSAVE2, ARG, 4096, true, true);
+	/* No argument, no bytes. */
+	ck_assert(!may(KVM_RUN, ARG, 1, READ));
+	ck_assert(!may(KVM_RUN, 0, 1, READ));
+	ck_assert(!may(KVM_CREATE_VM, ARG, 1, WRITE));
+	/* A structure behind an _IO number. */
+	exactly(KVM_REINJECT_CONTROL, ARG, 32, true, false);
+}
+END_TEST
+
+static void array(u32 cmd, u32 header, u32 element, u32 max, bool read,
+		  bool write)
+{
+	u32 count;
+
+	nr_bytes = header;
+	for (count = 1; count <= max; count = count * 2 + 1) {
+		memcpy(bytes, &count, 4);
+		exactly(cmd, ARG, header + count * element, read, write);
+	}
+	count = ~0u;
+	memcpy(bytes, &count, 4);
+	exactly(cmd, ARG, header + max * element, read, write);
+	count = 0;
+	memcpy(bytes, &count, 4);
+	exactly(cmd, ARG, header, true, true);
+	/* Nothing was prefetched: the count is unknown. */
+	nr_bytes = 0;
+	exactly(cmd, ARG, header, true, true);
+}
+
+START_TEST(arrays)
+{
+	memset(bytes, 0, sizeof(bytes));
+	array(KVM_GET_SUPPORTED_CPUID, 8, 40, 256, true, true);
+	array(KVM_GET_EMULATED_CPUID, 8, 40, 256, true, true);
+	array(KVM_GET_SUPPORTED_HV_CPUID, 8, 40, 256, true, true);
+	array(KVM_SET_CPUID2, 8, 40, 256, true, false);
+	array(KVM_GET_CPUID2, 8, 40, 256, false, true);
+	array(KVM_SET_CPUID, 8, 24, 256, true, false);
+	array(KVM_GET_MSRS, 8, 16, 256, true, true);
+	array(KVM_SET_MSRS, 8, 16, 256, true, false);
+	array(KVM_GET_MSR_INDEX_LIST, 4, 4, 4096, false, true);
+	array(KVM_GET_MSR_FEATURE_INDEX_LIST, 4, 4, 4096, false, true);
+	array(KVM_SET_GSI_ROUTING, 8, 48, 4096, true, false);
+	array(KVM_SET_SIGNAL_MASK, 4, 1, 8, true, false);
+}
+END_TEST
+
+START_TEST(nested_state)
+{
+	struct kvm_nested_state n = { .size = 128 + 4096 };
+
+	arg_is(&n, sizeof(n));
+	exactly(KVM_GET_NESTED_STATE, ARG, 128 + 4096, false, true);
+	exactly(KVM_SET_NESTED_STATE, ARG, 128 + 4096, true, false);
+	n.size = ~0u;
+	arg_is(&n, sizeof(n));
+	exactly(KVM_GET_NESTED_STATE, ARG, 128 + 8192, false, true);
+	n.size = 8;
+	arg_is(&n, sizeof(n));
+	exactly(KVM_GET_NESTED_STATE, ARG, 128, true, true);
+}
+END_TEST
+
+START_TEST(embedded)
+{
+	struct kvm_device_attr attr = { .addr = PTR };
+	struct kvm_dirty_log log = { .slot = 1 << 16 | 3,
+				     .dirty_bitmap = (void *)PTR };
+	struct kvm_clear_dirty_log clear = { .num_pages = 65,
+					     .dirty_bitmap = (void *)PTR };
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_HYPERV_ENLIGHTENED_VMCS,
+				      .args = { PTR } };
+	struct kvm_msr_filter filter = { 0 };
+
+	arg_is(&attr, sizeof(attr));
+	exactly(KVM_GET_DEVICE_ATTR, PTR, 8, false, true);
+	exactly(KVM_SET_DEVICE_ATTR, PTR, 8, true, false);
+	ck_assert(!may(KVM_HAS_DEVICE_ATTR, PTR, 1, READ));
+	nr_bytes = 0;
+	ck_assert(!may(KVM_GET_DEVICE_ATTR, PTR, 1, WRITE));
+	ck_assert(!may(KVM_GET_DEVICE_ATTR, 0, 1, WRITE));
+
+	arg_is(&log, sizeof(log));
+	ck_assert_int_eq(ksplit_copy_slot(KVM_GET_DIRTY_LOG, bytes, nr_bytes),
+			 0x10003);
+	ck_assert_int_eq(ksplit_copy_slot(KVM_GET_REGS, bytes, nr_bytes), -1);
+	ck_assert_int_eq(ksplit_copy_slot(KVM_GET_DIRTY_LOG, bytes, 0), -1);
+	ck_assert(!may(KVM_GET_DIRTY_LOG, PTR, 1, WRITE));
+	slot_pages = 129;
+	exactly(KVM_GET_DIRTY_LOG, PTR, 24, false, true);
+	slot_pages = 0;
+	arg_is(&clear, sizeof(clear));
+	exactly(KVM_CLEAR_DIRTY_LOG, PTR, 16, true, false);
+
+	arg_is(&cap, sizeof(cap));
+	exactly(KVM_ENABLE_CAP, PTR, 2, false, true);
+	cap.cap = KVM_CAP_SPLIT_IRQCHIP;
+	arg_is(&cap, sizeof(cap));
+	ck_assert(!may(KVM_ENABLE_CAP, PTR, 1, WRITE));
+
+	filter.ranges[15].nmsrs = 65;
+	filter.ranges[15].bitmap = (void *)PTR;
+	filter.ranges[3].nmsrs = 0x600 * 8 + 1;
+	filter.ranges[3].bitmap = (void *)(PTR + 0x10000);
+	arg_is(&filter, sizeof(filter));
+	exactly(KVM_X86_SET_MSR_FILTER, PTR, 16, true, false);
+	ck_assert(!may(KVM_X86_SET_MSR_FILTER, PTR + 0x10000, 1, READ));
+}
+END_TEST
+
+/*
+ * Random calls: what is allowed is the argument, or starts at a pointer that
+ * the argument holds, or continues the argument by no more than 200 KiB.
+ */
+START_TEST(random_copies)
+{
+	static const u32 size[] = { 0, 4, 8, 16, 24, 104, 128, 392, 4096 };
+	unsigned int round, i, allowed = 0;
+
+	for (round = 0; round < 1000000; round++) {
+		u32 cmd = _IOC(rnd() % 4, KVMIO, rnd() % 256,
+			       size[rnd() % ARRAY_SIZE(size)]);
+		u64 addr = ARG + rnd() % 4096;
+		u32 len = rnd() % 4 ? rnd() % 128 : rnd_value();
+		bool ok = false, read, write;
+		u64 p;
+
+		nr_bytes = rnd() % 8 ? _IOC_SIZE(cmd) : rnd() % 4096;
+		for (i = 0; i < 48; i += 8) {
+			p = rnd() % 2 ? PTR + i : rnd_value();
+			memcpy(bytes + i, &p, 8);
+		}
+		if (rnd() % 2)
+			addr = PTR + rnd() % 64;
+		slot_pages = rnd() % 4096;
+		read = may(cmd, addr, len, READ);
+		write = may(cmd, addr, len, WRITE);
+		if (!read && !write)
+			continue;
+		allowed++;
+		HOLDS(cmd != KVM_RUN);
+		ok = addr >= ARG && addr + len <= ARG + (200 << 10);
+		for (i = 0; i + 8 <= nr_bytes && i < 400; i += 8) {
+			memcpy(&p, bytes + i, 8);
+			ok |= addr >= p && addr - p + len <= 1u << 29;
+		}
+		HOLDS(ok || !len);
+	}
+	ck_assert_uint_gt(allowed, 1000);
+}
+END_TEST
+
+START_TEST(eventfds)
+{
+	struct kvm_irqfd irq = { .fd = 5, .resamplefd = 6 };
+	struct kvm_ioeventfd io = { .fd = 7 };
+	struct kvm_hyperv_eventfd hv = { .fd = 8 };
+	int fd;
+
+	for (fd = -1; fd < 16; fd++) {
+		irq.flags = 0;
+		arg_is(&irq, sizeof(irq));
+		ck_assert_int_eq(ksplit_eventfd_allowed(KVM_IRQFD, bytes,
+							nr_bytes, fd), fd == 5);
+		irq.flags = KVM_IRQFD_FLAG_RESAMPLE;
+		arg_is(&irq, sizeof(irq));
+		ck_assert_int_eq(ksplit_eventfd_allowed(KVM_IRQFD, bytes,
+							nr_bytes, fd),
+				 fd == 5 || fd == 6);
+		ck_assert(!ksplit_eventfd_allowed(KVM_IRQFD, bytes,
+						  nr_bytes - 1, fd));
+		arg_is(&io, sizeof(io));
+		ck_assert_int_eq(ksplit_eventfd_allowed(KVM_IOEVENTFD, bytes,
+							nr_bytes, fd), fd == 7);
+		arg_is(&hv, sizeof(hv));
+		ck_assert_int_eq(ksplit_eventfd_allowed(KVM_HYPERV_EVENTFD,
+							bytes, nr_bytes, fd),
+				 fd == 8);
+		ck_assert(!ksplit_eventfd_allowed(KVM_CREATE_DEVICE, bytes,
+						  nr_bytes, fd));
+	}
+	/* A negative number in the argument names nothing. */
+	irq.fd = -1;
+	arg_is(&irq, sizeof(irq));
+	ck_assert(!ksplit_eventfd_allowed(KVM_IRQFD, bytes, nr_bytes, -1));
+}
+END_TEST
+
+static int check_run(const struct kvm_run *run)
+{
+	return ksplit_check_kvm_run(run);
+}
+
+START_TEST(kvm_runs)
+{
+	struct kvm_run run = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		bool x86 = i <= 12 || i == 16 || i == 17 || i == 24 ||
+			   i == 26 || i == 27 || (i >= 29 && i <= 31) ||
+			   i == 33 || i == 37 || i == 39;
+
+		run.exit_reason = i;
+		if (i != KVM_EXIT_IO)
+			ck_assert_int_eq(check_run(&run), x86 ? 0 : -EINVAL);
+	}
+
+	run.exit_reason = KVM_EXIT_IO;
+	run.io.data_offset = 4096;
+	run.io.size = 2;
+	run.io.count = 2048;
+	ck_assert_int_eq(check_run(&run), 0);
+	run.io.count = 2049;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+	run.io.count = 0x80000001;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+	run.io.count = 1;
+	for (i = 0; i < 256; i++) {
+		run.io.size = i;
+		ck_assert_int_eq(check_run(&run),
+				 i == 1 || i == 2 || i == 4 ? 0 : -EINVAL);
+	}
+	run.io.size = 1;
+	run.io.direction = 2;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+	run.io.direction = 1;
+	run.io.data_offset = 4095;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+
+	memset(&run, 0, sizeof(run));
+	run.exit_reason = KVM_EXIT_MMIO;
+	run.mmio.len = 8;
+	ck_assert_int_eq(check_run(&run), 0);
+	run.mmio.len = 9;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+	memset(&run, 0, sizeof(run));
+	run.exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run.internal.ndata = 16;
+	ck_assert_int_eq(check_run(&run), 0);
+	run.internal.ndata = 17;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+	memset(&run, 0, sizeof(run));
+	run.exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	run.system_event.ndata = 17;
+	ck_assert_int_eq(check_run(&run), -EINVAL);
+}
+END_TEST
+
+START_TEST(random_runs)
+{
+	struct kvm_run run;
+	u64 *p = (u64 *)&run;
+	unsigned int round, i, ok = 0;
+
+	for (round = 0; round < 1000000; round++) {
+		for (i = 0; i < 12; i++)
+			p[i] = rnd_value();
+		run.exit_reason = rnd() % 4 ? rnd() % 40 : rnd_value();
+		if (rnd() % 2)
+			run.io.data_offset = 4096;
+		if (check_run(&run))
+			continue;
+		ok++;
+		LE(run.exit_reason, 39);
+		if (run.exit_reason == KVM_EXIT_IO) {
+			EQ(run.io.data_offset, 4096);
+			LE((u64)run.io.size * run.io.count, 4096);
+			NE(run.io.size, 0);
+		}
+		if (run.exit_reason == KVM_EXIT_MMIO)
+			LE(run.mmio.len, 8);
+		if (run.exit_reason == KVM_EXIT_INTERNAL_ERROR)
+			LE(run.internal.ndata, 16);
+	}
+	ck_assert_uint_gt(ok, 1000);
+}
+END_TEST
+
+MAIN("pure/tails", argument, arrays, nested_state, embedded, random_copies,
+     eventfds, kvm_runs, random_runs)
