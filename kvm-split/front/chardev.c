@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/kvm and the files that a client gets from it: system, VM, vCPU, device
+ * and statistics.  Their ioctls become calls of a worker's (call.c).
+ *
+ * Invariants: the direction bits of an ioctl mean nothing here.  A client's
+ * descriptors are made by its own thread, their numbers by the stub; the pages
+ * that it maps are the stub's.  Whatever a worker made for a client, and
+ * whatever becomes of the client, the worker is told when it is gone.
+ *
+ * No compat ioctls in this version: a 32-bit client gets -ENOTTY.
+ */
+#include <linux/cdev.h>
+#include <linux/ctype.h>
+#include <linux/module.h>
+
+#include "front.h"
+
+static const struct file_operations client_fops;
+
+/* ------------------------------------------------ client's objects -- */
+
+static struct ksplit_channel *file_channel(struct ksplit_file *f)
+{
+	return f->vcpu ? &f->vcpu->chan : &f->session->chan;
+}
+
+static void file_free(struct ksplit_file *f)
+{
+	if (f->farewell)
+		ksplit_call_put(f->farewell);
+	if (f->run)
+		free_pages_exact(f->run, KSPLIT_RUN_PAGES * PAGE_SIZE);
+	if (f->vcpu)
+		ksplit_vcpu_put(f->vcpu);
+	if (f->vm)
+		ksplit_vm_put(f->vm);
+	ksplit_session_put(f->session);
+	kfree(f);
+}
+
+/* Tells the worker that nobody holds the file any more. */
+static void file_release(struct ksplit_file *f)
+{
+	ksplit_call_queue(file_channel(f), f->farewell);
+	if (atomic_dec_and_test(&f->session->files))
+		ksplit_channel_close(&f->session->chan);
+	file_free(f);
+}
+
+static int client_release(struct inode *inode, struct file *file)
+{
+	file_release(file->private_data);
+	return 0;
+}
+
+/* Makes what is behind a client's file. */
+static struct ksplit_file *file_make(struct ksplit_session *session,
+				     enum ksplit_kind kind, u64 handle,
+				     struct ksplit_vm *vm,
+				     struct ksplit_vcpu *vcpu)
+{
+	struct ksplit_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	kref_get(&session->ref);
+	f->session = session;
+	f->kind = kind;
+	f->vm = vm;
+	if (vm)
+		kref_get(&vm->ref);
+	f->vcpu = vcpu;
+	if (vcpu) {
+		kref_get(&vcpu->ref);
+		f->run = alloc_pages_exact(KSPLIT_RUN_PAGES * PAGE_SIZE,
+					   GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	}
+	f->farewell = ksplit_call_alloc(session, KSPLIT_OP_RELEASE, 0);
+	if (!f->farewell || (vcpu && !f->run) ||
+	    atomic_read(&session->files) >= KSPLIT_MAX_FILES) {
+		file_free(f);
+		return ERR_PTR(-ENOMEM);
+	}
+	f->farewell->n.kind = kind;
+	f->farewell->n.handle = handle;
+	atomic_inc(&session->files);
+	return f;
+}
+
+/* What kind of file a call makes if it succeeds. */
+static enum ksplit_kind creates(enum ksplit_kind kind, u32 cmd)
+{
+	if (kind == KSPLIT_FILE_SYSTEM && cmd == KVM_CREATE_VM)
+		return KSPLIT_FILE_VM;
+	if (kind == KSPLIT_FILE_VM && cmd == KVM_CREATE_VCPU)
+		return KSPLIT_FILE_VCPU;
+	if (kind == KSPLIT_FILE_VM && cmd == KVM_CREATE_DEVICE)
+		return KSPLIT_FILE_DEVICE;
+	if ((kind == KSPLIT_FILE_VM || kind == KSPLIT_FILE_VCPU) &&
+	    cmd == KVM_GET_STATS_FD)
+		return KSPLIT_FILE_STATS;
+	return KSPLIT_FILE_NONE;
+}
+
+/**
+ * ksplit_client_file() - The file that a reply gives to its client
+ * @call: the call
+ * @n: the reply
+ *
+ * Context: the worker's.
+ * Return: a file; -EBADF (that call makes no such file, or it is not an object
+ * of this session and client), -ENOMEM.
+ */
+struct file *ksplit_client_file(struct ksplit_call *call,
+				const struct ksplit_next *n)
+{
+	struct ksplit_file *new = ERR_PTR(-EBADF), *f = call->f;
+	bool stats = n->new_kind == KSPLIT_FILE_STATS;
+	bool is_vm = n->new_kind == KSPLIT_FILE_VM;
+	bool is_vcpu = n->new_kind == KSPLIT_FILE_VCPU;
+	char name[KSPLIT_NAME_MAX] = "";
+	struct ksplit_vcpu *vcpu = NULL;
+	struct ksplit_vm *vm = NULL;
+	struct file *file;
+
+	if (n->new_kind != creates(f->kind, call->n.cmd))
+		return ERR_CAST(new);
+	if (is_vm)
+		vm = ksplit_vm_from_fd(f->session, n->new_fd);
+	if (is_vcpu)
+		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
+	if ((!is_vm || (vm && vm->owner == READ_ONCE(call->client->mm))) &&
+	    (!is_vcpu || (vcpu && vcpu->vm == f->vm)))
+		new = file_make(f->session, n->new_kind, n->new_handle,
+				vm ?: f->vm, vcpu);
+	if (vm)
+		ksplit_vm_put(vm);
+	if (vcpu)
+		ksplit_vcpu_put(vcpu);
+	if (IS_ERR(new))
+		return ERR_CAST(new);
+
+	for (int i = 0; i < KSPLIT_NAME_MAX - 1 && n->new_name[i]; i++)
+		name[i] = isalnum(n->new_name[i]) || n->new_name[i] == ':' ?
+			  n->new_name[i] : '-';
+	file = anon_inode_getfile_fmode(name, &client_fops, new,
+					stats ? O_RDONLY : O_RDWR,
+					stats ? FMODE_PREAD : 0);
+	if (IS_ERR(file))
+		file_release(new);
+	return file;
+}
+
+/* -------------------------------------------------- building calls -- */
+
+/* How large the slot is whose dirty bitmap the call is about. */
+static void find_slot_pages(struct ksplit_call *call)
+{
+	s64 key = ksplit_copy_slot(call->n.cmd, call->data, call->n.prefetched);
+	struct ksplit_slot *slot;
+
+	if (key < 0)
+		return;
+	guard(spinlock)(&call->f->vm->mmu_lock);
+	list_for_each_entry(slot, &call->f->vm->slots, node)
+		if (slot->key == key)
+			call->slot_pages = slot->size >> PAGE_SHIFT;
+}
+
+/* The stub enters the slot itself: a window can be of nothing else. */
+static int prepare_slot(struct ksplit_call *call)
+{
+	struct kvm_userspace_memory_region *mem = (void *)call->data;
+	int r;
+
+	if (!call->n.prefetched)
+		return -EFAULT;
+	call->slot.key = mem->slot;
+	call->slot.gpa = mem->guest_phys_addr;
+	call->slot.size = mem->memory_size;
+	call->slot.hva = mem->userspace_addr;
+	call->slot.flags = mem->flags;
+	r = ksplit_slot_prepare(call->f->vm, &call->slot);
+	call->slot_prepared = !r;
+	return r;
+}
+
+/* Reads the argument, once, whatever the direction bits say. */
+static int read_argument(struct ksplit_call *call)
+{
+	if (call->out_max &&
+	    !copy_from_user(call->data, u64_to_user_ptr(call->n.arg),
+			    call->out_max))
+		call->n.prefetched = call->out_max;
+	if (call->f->kind != KSPLIT_FILE_VM)
+		return 0;
+	find_slot_pages(call);
+	if (call->n.cmd == KVM_SET_USER_MEMORY_REGION ||
+	    call->n.cmd == KVM_SET_USER_MEMORY_REGION2)
+		return prepare_slot(call);
+	return 0;
+}
+
+/* What the reply brought becomes the client's, in the client's own thread. */
+static long finish(struct ksplit_call *call, void __user *out)
+{
+	struct kvm_create_device __user *device = out;
+	int fd;
+
+	if (copy_to_user(out, ksplit_call_out(call), call->out_len))
+		return -EFAULT;
+	if (!call->new_file)
+		return call->result;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	if (call->n.cmd == KVM_CREATE_DEVICE && put_user(fd, &device->fd)) {
+		put_unused_fd(fd);
+		return -EFAULT;
+	}
+	fd_install(fd, call->new_file);
+	call->new_file = NULL;
+	return call->n.cmd == KVM_CREATE_DEVICE ? 0 : fd;
+}
+
+/*
+ * Has a worker serve a call.  @arg: ioctl argument, or file offset; @out: where
+ * @size bytes, at most, of a reply go.
+ */
+static long forward(struct file *file, u32 op, u32 cmd, u64 arg,
+		    void __user *out, u32 size)
+{
+	struct ksplit_file *f = file->private_data;
+	struct ksplit_channel *chan = file_channel(f);
+	bool run = f->vcpu && cmd == KVM_RUN;
+	struct ksplit_call *call;
+	long r = 0;
+
+	call = ksplit_call_alloc(f->session, op,
+				 run ? KSPLIT_RUN_SIZE : 2 * size);
+	if (!call)
+		return -ENOMEM;
+	call->file = get_file(file);
+	call->f = f;
+	call->client = get_task_struct(current);
+	call->run = run;
+	call->out_max = size;
+	call->n.kind = f->kind;
+	call->n.handle = f->farewell->n.handle;
+	call->n.cmd = cmd;
+	call->n.arg = arg;
+	call->n.len = size;
+	if (op == KSPLIT_OP_IOCTL)
+		r = read_argument(call);
+	if (!r)
+		r = ksplit_call_queue(chan, call);
+	if (!r)
+		r = ksplit_call_wait(chan, call, f->vcpu);
+	if (!r)
+		r = finish(call, out);
+	ksplit_call_put(call);
+	return r;
+}
+
+/* ---------------------------------------------- client's operations -- */
+
+static long set_sigmask(struct ksplit_file *f, struct kvm_signal_mask __user *arg)
+{
+	sigset_t sigset;
+	u32 len;
+
+	if (arg) {
+		if (get_user(len, &arg->len))
+			return -EFAULT;
+		if (len != sizeof(sigset))
+			return -EINVAL;
+		if (copy_from_user(&sigset, arg->sigset, sizeof(sigset)))
+			return -EFAULT;
+		sigdelsetmask(&sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
+		f->sigset = sigset;
+	}
+	f->sigset_active = arg;
+	return 0;
+}
+
+/* The signal mask as upstream's kvm_sigset_activate() does it. */
+static long run(struct file *file)
+{
+	struct ksplit_file *f = file->private_data;
+	bool masked = READ_ONCE(f->sigset_active);
+	sigset_t sigset = f->sigset;
+	long r;
+
+	if (masked)
+		sigprocmask(SIG_SETMASK, &sigset, &current->real_blocked);
+	r = forward(file, KSPLIT_OP_IOCTL, KVM_RUN, 0, NULL, 0);
+	if (masked) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
+	return r;
+}
+
+static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ksplit_file *f = file->private_data;
+	void __user *argp = (void __user *)arg;
+
+	if (f->vm && (f->vm->owner != current->mm || READ_ONCE(f->vm->dead)))
+		return -EIO;
+	if (_IOC_TYPE(cmd) != KVMIO)
+		return f->vcpu ? -EINVAL : -ENOTTY;
+	if (f->vcpu && cmd == KVM_RUN)
+		return arg ? -EINVAL : run(file);
+	if (f->vcpu && cmd == KVM_SET_SIGNAL_MASK)
+		return set_sigmask(f, argp);
+	if (!f->vm && cmd == KVM_GET_VCPU_MMAP_SIZE)
+		return arg ? -EINVAL : KSPLIT_RUN_PAGES * PAGE_SIZE;
+	return forward(file, KSPLIT_OP_IOCTL, cmd, arg, argp,
+		       min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
+}
+
+static ssize_t client_read(struct file *file, char __user *buf, size_t size,
+			   loff_t *pos)
+{
+	struct ksplit_file *f = file->private_data;
+	ssize_t r;
+
+	if (f->kind != KSPLIT_FILE_STATS)
+		return -EINVAL;
+	r = forward(file, KSPLIT_OP_READ, 0, *pos, buf,
+		    min(size, KSPLIT_READ_MAX));
+	if (r > 0)
+		*pos += r;
+	return r;
+}
+
+static vm_fault_t run_fault(struct vm_fault *vmf)
+{
+	struct ksplit_file *f = vmf->vma->vm_file->private_data;
+
+	if (vmf->pgoff >= KSPLIT_RUN_PAGES)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page(f->run + vmf->pgoff * PAGE_SIZE);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct run_vm_ops = {
+	.fault = run_fault,
+};
+
+static int client_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ksplit_file *f = file->private_data;
+
+	if (!f->run)
+		return -ENODEV;
+	if (vma->vm_pgoff + vma_pages(vma) > KSPLIT_RUN_PAGES)
+		return -EINVAL;
+	vma->vm_ops = &run_vm_ops;
+	return 0;
+}
+
+static int client_open(struct inode *inode, struct file *file)
+{
+	struct ksplit_session *session = ksplit_tenant_take(file->f_cred->fsuid);
+	struct ksplit_file *f;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	f = file_make(session, KSPLIT_FILE_SYSTEM, 0, NULL, NULL);
+	if (IS_ERR(f))
+		ksplit_channel_close(&session->chan);
+	ksplit_session_put(session);
+	file->private_data = f;
+	return PTR_ERR_OR_ZERO(f);
+}
+
+static const struct file_operations client_fops = {
+	.open = client_open,		/* of /dev/kvm only */
+	.release = client_release,
+	.unlocked_ioctl = client_ioctl,
+	.read = client_read,
+	.mmap = client_mmap,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice kvm_dev = {
+	.minor = KVM_MINOR,
+	.name = "kvm",
+	.fops = &client_fops,
+};
+
+static struct cdev kvm_cdev;
+
+/**
+ * ksplit_chardev_init() - Make /dev/kvm
+ *
+ * A misc device as upstream's, for its name, number and sysfs directory.  But
+ * misc_open() holds a lock of all misc devices over ->open(), which here waits
+ * for a worker: the more specific cdev of the same number comes first.
+ *
+ * Return: 0 or -errno.
+ */
+int __init ksplit_chardev_init(void)
+{
+	int r;
+
+	cdev_init(&kvm_cdev, &client_fops);
+	r = cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1);
+	return r ?: misc_register(&kvm_dev);
+}
+
+MODULE_ALIAS_MISCDEV(KVM_MINOR);
+MODULE_ALIAS("devname:kvm");

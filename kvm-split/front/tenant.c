@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/kvm-split (control) and tenants: which worker a client gets.
+ *
+ * Invariants: a client gets a session of its own uid's tenant, or an error; it
+ * waits interruptibly and bounded.  Opens of users without a tenant cannot make
+ * the kernel or the launcher do work without bound: so many users at once, one
+ * request for each, and a refusal stays for a second.
+ *
+ * One lock covers tenants, their ready sessions and counts, and the wants;
+ * nobody sleeps under it.
+ */
+#include <linux/cred.h>
+#include <linux/jiffies.h>
+
+#include "front.h"
+
+#define OPEN_TIMEOUT	(5 * HZ)
+#define DENY_TIME	HZ
+#define MAX_WANTS	64	/* users that wait, or were refused of late */
+#define SPARE_SESSIONS	8	/* of a tenant, beyond max_vms */
+
+/* A user one of whose opens waits for a worker, or was refused of late. */
+struct want {
+	kuid_t uid;
+	pid_t pid;
+	u32 waiters;
+	bool reported;			/* the launcher knows */
+	int error;			/* refused until then, 0: not */
+	unsigned long until;
+};
+
+static DEFINE_SPINLOCK(lock);
+static LIST_HEAD(tenants);
+static struct want wants[MAX_WANTS];
+static u32 nr_controls;			/* open files of /dev/kvm-split */
+static DECLARE_WAIT_QUEUE_HEAD(open_wq);	/* clients */
+static DECLARE_WAIT_QUEUE_HEAD(control_wq);	/* launchers */
+
+/**
+ * ksplit_get_info() - KSPLIT_GET_INFO
+ * @arg: struct ksplit_info
+ *
+ * Return: 0 or -EFAULT.
+ */
+long ksplit_get_info(void __user *arg)
+{
+	return copy_to_user(arg, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
+}
+
+/* -------------------------------------------------------- tenants -- */
+
+static void tenant_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct ksplit_tenant, ref));
+}
+
+/**
+ * ksplit_tenant_put() - Drop a reference
+ * @t: the tenant
+ */
+void ksplit_tenant_put(struct ksplit_tenant *t)
+{
+	kref_put(&t->ref, tenant_free);
+}
+
+/* Under the lock. */
+static struct ksplit_tenant *tenant_find(kuid_t uid)
+{
+	struct ksplit_tenant *t;
+
+	list_for_each_entry(t, &tenants, node)
+		if (uid_eq(t->uid, uid))
+			return t;
+	return NULL;
+}
+
+/* Under the lock: whether one more worker may come. */
+static bool tenant_has_room(const struct ksplit_tenant *t)
+{
+	return t->nr_sessions < t->max_vms + SPARE_SESSIONS;
+}
+
+/**
+ * ksplit_tenant_admit() - Offer a session to the tenant's clients
+ * @t: the tenant
+ * @session: a new session
+ *
+ * Return: 0, -EMFILE, -ESHUTDOWN.
+ */
+int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
+{
+	scoped_guard(spinlock, &lock) {
+		if (t->dead)
+			return -ESHUTDOWN;
+		if (!tenant_has_room(t))
+			return -EMFILE;
+		t->nr_sessions++;
+		kref_get(&t->ref);
+		session->tenant = t;
+		list_add_tail(&session->node, &t->ready);
+	}
+	wake_up_all(&open_wq);
+	return 0;
+}
+
+/**
+ * ksplit_tenant_leave() - The worker of a session is gone
+ * @session: an admitted session
+ */
+void ksplit_tenant_leave(struct ksplit_session *session)
+{
+	scoped_guard(spinlock, &lock) {
+		list_del_init(&session->node);
+		session->tenant->nr_sessions--;
+		session->tenant->nr_vms -= session->taken;
+	}
+	wake_up_interruptible(&session->tenant->wq);
+}
+
+static __poll_t tenant_poll(struct file *file, poll_table *wait)
+{
+	struct ksplit_tenant *t = file->private_data;
+
+	poll_wait(file, &t->wq, wait);
+	guard(spinlock)(&lock);
+	return list_empty(&t->ready) && tenant_has_room(t) ? EPOLLIN : 0;
+}
+
+static long tenant_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case KSPLIT_GET_INFO:
+		return ksplit_get_info((void __user *)arg);
+	case KSPLIT_SERVE:
+		return ksplit_session_serve(file->private_data);
+	}
+	return -ENOTTY;
+}
+
+/* Running VMs go on; spare workers learn that nobody will come. */
+static void tenant_end(struct ksplit_tenant *t)
+{
+	struct ksplit_session *session;
+
+	scoped_guard(spinlock, &lock) {
+		t->dead = true;
+		list_del(&t->node);
+		list_for_each_entry(session, &t->ready, node)
+			ksplit_channel_close(&session->chan);
+	}
+	wake_up_all(&open_wq);
+	ksplit_tenant_put(t);
+}
+
+static int tenant_release(struct inode *inode, struct file *file)
+{
+	tenant_end(file->private_data);
+	return 0;
+}
+
+static const struct file_operations tenant_fops = {
+	.release = tenant_release,
+	.poll = tenant_poll,
+	.unlocked_ioctl = tenant_ioctl,
+};
+
+static long bind(struct ksplit_bind __user *arg)
+{
+	struct ksplit_tenant *t;
+	struct ksplit_bind b;
+	kuid_t uid;
+	int fd;
+
+	if (copy_from_user(&b, arg, sizeof(b)))
+		return -EFAULT;
+	uid = make_kuid(current_user_ns(), b.uid);
+	if (!uid_valid(uid))
+		return -EINVAL;
+	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	if (!t)
+		return -ENOMEM;
+	kref_init(&t->ref);
+	t->uid = uid;
+	t->max_vms = b.max_vms ?: KSPLIT_DEF_VMS;
+	t->max_vcpus = b.max_vcpus ?: KSPLIT_DEF_VCPUS;
+	t->max_slots = min(b.max_slots ?: KSPLIT_MAX_SLOTS, KSPLIT_MAX_SLOTS);
+	INIT_LIST_HEAD(&t->ready);
+	init_waitqueue_head(&t->wq);
+	scoped_guard(spinlock, &lock) {
+		if (tenant_find(uid)) {
+			kfree(t);
+			return -EEXIST;
+		}
+		list_add(&t->node, &tenants);
+	}
+	fd = anon_inode_getfd("kvm-split-tenant", &tenant_fops, t,
+			      O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		tenant_end(t);
+	return fd;
+}
+
+/* ---------------------------------------------------------- wants -- */
+
+/* Under the lock: the entry of a user, old or new; NULL if all are in use. */
+static struct want *want_get(kuid_t uid)
+{
+	struct want *w, *unused = NULL;
+
+	for (w = wants; w < wants + MAX_WANTS; w++) {
+		if (w->error && time_after_eq(jiffies, w->until))
+			w->error = 0;
+		if (!w->waiters && !w->error)
+			unused = w;
+		else if (uid_eq(w->uid, uid))
+			return w;
+	}
+	if (unused)
+		*unused = (struct want){ .uid = uid };
+	return unused;
+}
+
+static long deny(struct ksplit_deny __user *arg)
+{
+	struct ksplit_deny d;
+	struct want *w;
+	kuid_t uid;
+
+	if (copy_from_user(&d, arg, sizeof(d)))
+		return -EFAULT;
+	uid = make_kuid(current_user_ns(), d.uid);
+	if (!uid_valid(uid) || !d.error || d.error > EHWPOISON)
+		return -EINVAL;
+	scoped_guard(spinlock, &lock) {
+		w = want_get(uid);
+		if (!w)
+			return -ENOSPC;
+		w->error = d.error;
+		w->until = jiffies + DENY_TIME;
+	}
+	wake_up_all(&open_wq);
+	return 0;
+}
+
+/* Whether somebody waits of whom no launcher knows; @take: now one does. */
+static bool want_next(struct ksplit_want *ret, bool take)
+{
+	struct want *w;
+
+	guard(spinlock)(&lock);
+	for (w = wants; w < wants + MAX_WANTS; w++) {
+		if (!w->waiters || w->reported || tenant_find(w->uid))
+			continue;
+		ret->uid = from_kuid_munged(current_user_ns(), w->uid);
+		ret->pid = w->pid;
+		w->reported = take;
+		return true;
+	}
+	return false;
+}
+
+/* -------------------------------------------------------- control -- */
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	guard(spinlock)(&lock);
+	nr_controls++;
+	return 0;
+}
+
+static int control_release(struct inode *inode, struct file *file)
+{
+	scoped_guard(spinlock, &lock)
+		nr_controls--;
+	wake_up_all(&open_wq);
+	return 0;
+}
+
+static ssize_t control_read(struct file *file, char __user *buf, size_t size,
+			    loff_t *pos)
+{
+	struct ksplit_want want;
+
+	if (size < sizeof(want))
+		return -EINVAL;
+	while (!want_next(&want, true)) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_freezable(control_wq, want_next(&want, false)))
+			return -ERESTARTSYS;
+	}
+	return copy_to_user(buf, &want, sizeof(want)) ? -EFAULT : sizeof(want);
+}
+
+static __poll_t control_poll(struct file *file, poll_table *wait)
+{
+	struct ksplit_want want;
+
+	poll_wait(file, &control_wq, wait);
+	return want_next(&want, false) ? EPOLLIN : 0;
+}
+
+static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	switch (cmd) {
+	case KSPLIT_GET_VERSION:
+		return KSPLIT_ABI_VERSION;
+	case KSPLIT_GET_INFO:
+		return ksplit_get_info(argp);
+	case KSPLIT_BIND:
+		return bind(argp);
+	case KSPLIT_DENY:
+		return deny(argp);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations control_fops = {
+	.open = control_open,
+	.release = control_release,
+	.read = control_read,
+	.poll = control_poll,
+	.unlocked_ioctl = control_ioctl,
+};
+
+static struct miscdevice control_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "kvm-split",
+	.mode = 0600,
+	.fops = &control_fops,
+};
+
+/* ------------------------------------------------ opens of /dev/kvm -- */
+
+/*
+ * A session for @uid, -EAGAIN: wait for one, or why there will be none: -EMFILE
+ * (the tenant's limit), -ENODEV (no launcher), what the launcher said.
+ */
+static struct ksplit_session *try_take(kuid_t uid, const struct want *w)
+{
+	struct ksplit_session *session;
+	struct ksplit_tenant *t;
+
+	guard(spinlock)(&lock);
+	t = tenant_find(uid);
+	if (!t && w && w->error)
+		return ERR_PTR(-w->error);
+	if (!t)
+		return ERR_PTR(nr_controls ? -EAGAIN : -ENODEV);
+	if (t->nr_vms >= t->max_vms)
+		return ERR_PTR(-EMFILE);
+	session = list_first_entry_or_null(&t->ready, struct ksplit_session,
+					   node);
+	if (!session)
+		return ERR_PTR(-EAGAIN);
+	list_del_init(&session->node);
+	kref_get(&session->ref);
+	session->taken = true;
+	session->client = task_tgid_nr(current);
+	t->nr_vms++;
+	wake_up_interruptible(&t->wq);
+	return session;
+}
+
+static struct ksplit_session *wait_take(kuid_t uid)
+{
+	struct ksplit_session *session;
+	struct want *w;
+	long left;
+
+	scoped_guard(spinlock, &lock) {
+		w = want_get(uid);
+		if (!w)
+			return ERR_PTR(-EBUSY);
+		if (!w->waiters++) {
+			w->pid = task_tgid_nr(current);
+			w->reported = false;
+		}
+	}
+	wake_up_interruptible(&control_wq);
+	left = wait_event_freezable_timeout(open_wq,
+			(session = try_take(uid, w)) != ERR_PTR(-EAGAIN),
+			OPEN_TIMEOUT);
+	scoped_guard(spinlock, &lock)
+		w->waiters--;
+	return left < 0 ? ERR_PTR(left) : left ? session : ERR_PTR(-ETIMEDOUT);
+}
+
+static const char *open_reason(long error)
+{
+	switch (error) {
+	case -ENODEV:
+		return "no kvm-split-launcher runs";
+	case -ETIMEDOUT:
+		return "no worker came in time";
+	case -EBUSY:
+		return "too many users wait for a worker";
+	case -EMFILE:
+		return "the user's limit of VMs is reached";
+	}
+	return "refused by the launcher";
+}
+
+/**
+ * ksplit_tenant_take() - A session for a client
+ * @uid: the client's user
+ *
+ * Waits, if need be, for the launcher or the supervisor to bring a worker.
+ *
+ * Return: a session with a reference; -ENODEV, as without KVM (no launcher, no
+ * worker), -EMFILE, -EBUSY, -ERESTARTSYS, or the error that the launcher gave.
+ */
+struct ksplit_session *ksplit_tenant_take(kuid_t uid)
+{
+	struct ksplit_session *session = try_take(uid, NULL);
+	long error;
+
+	if (session == ERR_PTR(-EAGAIN))
+		session = wait_take(uid);
+	if (!IS_ERR(session) || session == ERR_PTR(-ERESTARTSYS))
+		return session;
+	error = PTR_ERR(session);
+	pr_err_ratelimited("kvm-split: uid %u pid %d: open of /dev/kvm: %s (%ld)\n",
+			   from_kuid(&init_user_ns, uid), task_tgid_nr(current),
+			   open_reason(error), error);
+	return error == -ETIMEDOUT ? ERR_PTR(-ENODEV) : session;
+}
+
+/**
+ * ksplit_front_init() - Make /dev/kvm-split and /dev/kvm
+ *
+ * Called once the back is ready to run guests.
+ *
+ * Return: 0 or -errno.
+ */
+int __init ksplit_front_init(void)
+{
+	ksplit_params_init();
+	return misc_register(&control_dev) ?: ksplit_chardev_init();
+}
