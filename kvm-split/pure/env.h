@@ -18,42 +18,7 @@
 
 #else
 
-#include <errno.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <linux/types.h>
-#include <linux/ioctl.h>
-#include <linux/kvm.h>
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int64_t s64;
-
-#ifndef PAGE_SIZE
-#define PAGE_SHIFT	12
-#define PAGE_SIZE	(1ul << PAGE_SHIFT)
-#endif
-
-#define PAGE_MASK	(~(PAGE_SIZE - 1))
-
-#define BIT(n)			(1ul << (n))
-#define BIT_ULL(n)		(1ull << (n))
-#define GENMASK_ULL(h, l)	((~0ull << (l)) & (~0ull >> (63 - (h))))
-#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define fallthrough		__attribute__((__fallthrough__))
-
-/* The tree's, for a libc older than the tree. */
-#ifndef KVM_EXIT_NOTIFY
-#define KVM_EXIT_NOTIFY		37
-#endif
-#ifndef KVM_EXIT_MEMORY_FAULT
-#define KVM_EXIT_MEMORY_FAULT	39
-#endif
+#include "user_env.h"	/* of the tests */
 
 #endif
 

@@ -45,23 +45,6 @@ static bool below(u64 addr, u64 size, u64 limit)
 	return limit >= size && addr <= limit - size;
 }
 
-/**
- * ksplit_eptp_root() - the root table that a worker's EPT pointer names
- * @eptp: the worker's EPT_POINTER
- * @limit: end of the worker's addresses
- *
- * Return: address in the worker, or 0 if the pointer is not write-back with 4
- * levels, has reserved bits set, or names nothing below @limit.
- */
-u64 ksplit_eptp_root(u64 eptp, u64 limit)
-{
-	u64 root = eptp & KSPLIT_EPT_ADDR;
-
-	if ((eptp & ~(KSPLIT_EPT_ADDR | KSPLIT_EPTP_AD)) != KSPLIT_EPTP_FLAGS)
-		return 0;
-	return below(root, PAGE_SIZE, limit) ? root : 0;
-}
-
 /* SDM vol. 3, 29.3.3.1; address bits are checked against the worker's limit. */
 static bool reserved(const struct ksplit_walk *w, u64 entry)
 {

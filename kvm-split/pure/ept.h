@@ -29,12 +29,10 @@
 #define KSPLIT_EPTP_FLAGS	(6ull | (3ull << 3))
 #define KSPLIT_EPTP_AD		(1ull << 6)
 
-/* Access bits of an EPT violation's exit qualification. */
-#define KSPLIT_EPT_QUAL_READ	(1ull << 0)
+/* Access bits (read is bit 0) of an EPT violation's exit qualification. */
 #define KSPLIT_EPT_QUAL_WRITE	(1ull << 1)
 #define KSPLIT_EPT_QUAL_FETCH	(1ull << 2)
 #define KSPLIT_EPT_QUAL_ACCESS	7ull
-#define KSPLIT_EPT_QUAL_RIGHTS	(7ull << 3)
 
 /* Levels: 1: 4 KiB, 2: 2 MiB, 3: 1 GiB, 4: the root. */
 static inline unsigned int ksplit_level_shift(unsigned int level)
@@ -75,7 +73,7 @@ enum ksplit_walk_result {
 /**
  * struct ksplit_walk - a walk of the worker's tables
  * @gpa:	in: what to translate
- * @root:	in: worker address of the root table, from ksplit_eptp_root()
+ * @root:	in: worker address of the root table, page-aligned
  * @limit:	in: end of the addresses that a table or leaf may name
  * @exec_only:	in: whether execute-only entries are architectural here
  * @result:	out: enum ksplit_walk_result
@@ -96,7 +94,6 @@ struct ksplit_walk {
 
 typedef int (*ksplit_read_entry)(void *ctx, u64 addr, u64 *ret_entry);
 
-u64 ksplit_eptp_root(u64 eptp, u64 limit);
 int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx);
 bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification);
 u64 ksplit_ept_qualification(u64 hw_qualification, const struct ksplit_walk *w);

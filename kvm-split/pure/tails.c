@@ -42,7 +42,6 @@ struct tail_rule {
 #define MAX_MSRS	256
 #define MAX_MSR_LIST	4096
 #define MAX_ROUTES	4096
-#define MAX_PMU_EVENTS	300
 #define MAX_NESTED	(128 + 0x2000)
 #define MAX_FILTER	0x600
 
@@ -63,7 +62,8 @@ struct tail_rule {
 
 /*
  * Not here: GET_XSAVE2 and SET_XSAVE, whose tail begins with AMX, which guests
- * do not get; KVM_XEN_HVM_CONFIG's blobs, which KVM reads during KVM_RUN.
+ * do not get; KVM_XEN_HVM_CONFIG's blobs, which KVM reads during KVM_RUN;
+ * KVM_SET_PMU_EVENT_FILTER, as there is no PMU.
  */
 static const struct tail_rule rules[] = {
 	CPUID(KVM_GET_SUPPORTED_CPUID, BOTH),
@@ -82,8 +82,6 @@ static const struct tail_rule rules[] = {
 	ARRAY(KVM_SET_GSI_ROUTING, TO_WORKER, kvm_irq_routing, nr,
 	      sizeof(struct kvm_irq_routing_entry), MAX_ROUTES),
 	ARRAY(KVM_SET_SIGNAL_MASK, TO_WORKER, kvm_signal_mask, len, 1, 8),
-	ARRAY(KVM_SET_PMU_EVENT_FILTER, TO_WORKER, kvm_pmu_event_filter,
-	      nevents, 8, MAX_PMU_EVENTS),
 	NESTED(KVM_GET_NESTED_STATE, TO_CLIENT),
 	NESTED(KVM_SET_NESTED_STATE, TO_WORKER),
 	ATTR(KVM_GET_DEVICE_ATTR, TO_CLIENT),
@@ -276,17 +274,11 @@ bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd)
 
 /* Exits of KVM on x86 that a client may see. */
 #define KNOWN_EXITS							\
-	(BIT_ULL(KVM_EXIT_UNKNOWN) | BIT_ULL(KVM_EXIT_EXCEPTION) |	\
-	 BIT_ULL(KVM_EXIT_IO) | BIT_ULL(KVM_EXIT_HYPERCALL) |		\
-	 BIT_ULL(KVM_EXIT_DEBUG) | BIT_ULL(KVM_EXIT_HLT) |		\
-	 BIT_ULL(KVM_EXIT_MMIO) | BIT_ULL(KVM_EXIT_IRQ_WINDOW_OPEN) |	\
-	 BIT_ULL(KVM_EXIT_SHUTDOWN) | BIT_ULL(KVM_EXIT_FAIL_ENTRY) |	\
-	 BIT_ULL(KVM_EXIT_INTR) | BIT_ULL(KVM_EXIT_SET_TPR) |		\
-	 BIT_ULL(KVM_EXIT_TPR_ACCESS) | BIT_ULL(KVM_EXIT_NMI) |		\
-	 BIT_ULL(KVM_EXIT_INTERNAL_ERROR) |				\
+	(GENMASK_ULL(KVM_EXIT_TPR_ACCESS, KVM_EXIT_UNKNOWN) |		\
+	 BIT_ULL(KVM_EXIT_NMI) | BIT_ULL(KVM_EXIT_INTERNAL_ERROR) |	\
 	 BIT_ULL(KVM_EXIT_SYSTEM_EVENT) | BIT_ULL(KVM_EXIT_IOAPIC_EOI) | \
-	 BIT_ULL(KVM_EXIT_HYPERV) | BIT_ULL(KVM_EXIT_X86_RDMSR) |	\
-	 BIT_ULL(KVM_EXIT_X86_WRMSR) | BIT_ULL(KVM_EXIT_DIRTY_RING_FULL) | \
+	 BIT_ULL(KVM_EXIT_HYPERV) |					\
+	 GENMASK_ULL(KVM_EXIT_DIRTY_RING_FULL, KVM_EXIT_X86_RDMSR) |	\
 	 BIT_ULL(KVM_EXIT_X86_BUS_LOCK) | BIT_ULL(KVM_EXIT_NOTIFY) |	\
 	 BIT_ULL(KVM_EXIT_MEMORY_FAULT))
 

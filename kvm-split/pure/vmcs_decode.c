@@ -53,11 +53,6 @@ static u64 width_mask(unsigned int slot)
 	return width == 8 ? ~0ull : (1ull << (8 * width)) - 1;
 }
 
-static u32 encoding(unsigned int slot)
-{
-	return ksplit_fields[slot].encoding;
-}
-
 static u64 merged(const struct ksplit_hw *hw, enum ksplit_ctl i, u64 want)
 {
 	return (want & hw->ctl[i].allowed1) | hw->ctl[i].allowed0;
@@ -168,12 +163,12 @@ static int check(const struct ksplit_hw *hw, const struct ksplit_vmcs_state *s,
 	if (ksplit_slot_test(todo, KSPLIT_S_GUEST_ACTIVITY_STATE) &&
 	    (activity > ACTIVITY_HLT ||
 	     (activity == ACTIVITY_HLT && real_proc(hw, s) & PROC_HLT))) {
-		*ret_bad = encoding(KSPLIT_S_GUEST_ACTIVITY_STATE);
+		*ret_bad = ksplit_fields[KSPLIT_S_GUEST_ACTIVITY_STATE].encoding;
 		return -EINVAL;
 	}
 	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) &&
 	    event & INTR_VALID && !event_valid(event, insn_len)) {
-		*ret_bad = encoding(KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD);
+		*ret_bad = ksplit_fields[KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD].encoding;
 		return -EINVAL;
 	}
 	return 0;

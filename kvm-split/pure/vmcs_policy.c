@@ -164,7 +164,7 @@ static int ksplit_ctl_init(struct ksplit_hw *hw, enum ksplit_ctl i)
 
 /**
  * ksplit_caps_init() - derive what workers may use from what the CPU has
- * @hw: msr, config, cr4_allowed are read; ctl, synthetic, has_pat are filled
+ * @hw: msr, config, cr4_allowed are read; ctl and synthetic are filled
  *
  * Once at boot.
  *
@@ -188,7 +188,6 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 		return -EOPNOTSUPP;
 	if (EPT_VPID_NEEDED & ~msr[KSPLIT_VMX_MSR(0x48c)])
 		return -EOPNOTSUPP;
-	hw->has_pat = true;
 
 	/* Revision 1, a 4 KiB region, write-back. */
 	out[KSPLIT_VMX_MSR(0x480)] = 1 | 4096ull << 32 | 6ull << 50 |
@@ -196,15 +195,12 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 	/* Timer rate, EFER.LMA saving, HLT state, zero-length injection. */
 	out[KSPLIT_VMX_MSR(0x485)] = msr[KSPLIT_VMX_MSR(0x485)] &
 				     (0x7f | BIT_ULL(30));
-	out[KSPLIT_VMX_MSR(0x486)] = msr[KSPLIT_VMX_MSR(0x486)];
-	out[KSPLIT_VMX_MSR(0x487)] = msr[KSPLIT_VMX_MSR(0x487)];
-	out[KSPLIT_VMX_MSR(0x488)] = msr[KSPLIT_VMX_MSR(0x488)];
-	out[KSPLIT_VMX_MSR(0x489)] = msr[KSPLIT_VMX_MSR(0x489)] &
-				     (ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED);
-	out[KSPLIT_VMX_MSR(0x48a)] = msr[KSPLIT_VMX_MSR(0x48a)];
+	/* CR0 and CR4 fixed bits, and the highest field index, as they are. */
+	for (i = KSPLIT_VMX_MSR(0x486); i <= KSPLIT_VMX_MSR(0x48a); i++)
+		out[i] = msr[i];
+	out[KSPLIT_VMX_MSR(0x489)] &= ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED;
 	out[KSPLIT_VMX_MSR(0x48c)] = (msr[KSPLIT_VMX_MSR(0x48c)] &
 				      EPT_VPID_OF_CPU) | EPT_VPID_SOFTWARE;
-	out[KSPLIT_VMX_MSR(0x491)] = 0;
 	return 0;
 }
 

@@ -158,7 +158,6 @@ extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
  * @supported:	slots of fields that exist, found by VMREAD
  * @maxphyaddr:	physical address bits
  * @virt_bits:	linear address bits: 48 or 57
- * @has_pat:	load/save PAT controls are used (always, set by caps_init)
  * @config:	KSPLIT_CFG_*
  * @cr4_allowed: CR4 bits that a guest may have; bits outside of the policy's
  *		own list are ignored
@@ -176,7 +175,6 @@ struct ksplit_hw {
 	u64 supported[KSPLIT_SLOT_WORDS];
 	u8 maxphyaddr;
 	u8 virt_bits;
-	bool has_pat;
 	bool has_tsc_aux;
 	u32 config;
 	u64 cr4_allowed;

@@ -168,16 +168,6 @@ END_TEST
 
 START_TEST(pointers)
 {
-	ck_assert_uint_eq(ksplit_eptp_root(0x5000 | 0x5e, LIMIT), 0x5000);
-	ck_assert_uint_eq(ksplit_eptp_root(0x5000 | 0x1e, LIMIT), 0x5000);
-	ck_assert_uint_eq(ksplit_eptp_root(0x5000 | 0x26, LIMIT), 0);
-	ck_assert_uint_eq(ksplit_eptp_root(0x5000 | 0x18, LIMIT), 0);
-	ck_assert_uint_eq(ksplit_eptp_root(0x5000 | 0x9e, LIMIT), 0);
-	ck_assert_uint_eq(ksplit_eptp_root(1ull << 52 | 0x501e, LIMIT), 0);
-	ck_assert_uint_eq(ksplit_eptp_root(LIMIT | 0x1e, LIMIT), 0);
-	ck_assert_uint_eq(ksplit_eptp_root((LIMIT - 4096) | 0x1e, LIMIT),
-			  LIMIT - 4096);
-	ck_assert_uint_eq(ksplit_eptp_root(0x1e, 0), 0);
 	ck_assert_uint_eq(ksplit_ept_make_pointer(0x5000, true), 0x505e);
 	ck_assert_uint_eq(ksplit_ept_make_leaf(0x5000, 0xff, 1),
 			  1ull << 63 | 0x5077);
