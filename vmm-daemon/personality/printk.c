@@ -56,3 +56,14 @@ void panic(const char *fmt, ...)
 	va_end(args);
 	ksplit_abort(text);
 }
+
+/* No scheduler lock to be afraid of. */
+int _printk_deferred(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_args(KSPLIT_LOG_WARNING, fmt, args);
+	va_end(args);
+	return 0;
+}
