@@ -7,7 +7,6 @@
 KERNEL ?= split
 
 VMM := $(MAKE) --no-print-directory -C vmm-daemon O=$(CURDIR)/build/vmm-daemon
-UNIT := $(MAKE) --no-print-directory -C tests/unit O=$(CURDIR)/build/unit
 HEAVY := scripts/heavy
 
 export KERNEL
@@ -44,10 +43,12 @@ kernels: tree
 	@scripts/build-kernel stock
 	@[ '$(KERNEL)' = stock ] || scripts/build-kernel $(KERNEL)
 
-# libkvm is compiled against the configured split kernel.
-libkvm libkvm-stubs: tree
-	@scripts/build-kernel split
+libkvm: tree
 	@$(HEAVY) $@ $(VMM) $@
+
+# What libkvm leaves to stand-ins.
+libkvm-stubs: tree
+	@$(VMM) stubs
 
 daemon: libkvm
 	@$(HEAVY) $@ $(VMM) $@
@@ -73,7 +74,7 @@ bench: kernels image
 
 lint: deps
 	@shellcheck -x scripts/setup scripts/tcb scripts/demo scripts/heavy scripts/build-kernel \
-		scripts/make-image scripts/make-guest scripts/lib.sh tests/system/determinism .ci/run
+		scripts/make-image scripts/make-guest scripts/lib.sh scripts/check-kvm-sites .ci/run tests/system/determinism tests/system/kvm-sites
 
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name 'linux-*' -exec rm -rf {} +
