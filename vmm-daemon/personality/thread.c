@@ -16,7 +16,7 @@
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
+#include <linux/sprintf.h>
 
 #include "internal.h"
 
@@ -110,7 +110,7 @@ struct ksplit_thread *ksplit_thread_alloc(const char *name)
 		host_futex_wait(&t->idle, THREAD_BORROWED, HOST_FOREVER);
 	if (task_init(t))
 		goto fail;
-	strscpy(t->task.comm, name, sizeof(t->task.comm));
+	snprintf(t->task.comm, sizeof(t->task.comm), "%s", name);
 	per_cpu(pcpu_hot, cpu).current_task = &t->task;
 	per_cpu(ksplit_irq_word, cpu) &= ~1u;
 	return t;

@@ -26,6 +26,7 @@ int try_to_wake_up(struct task_struct *task, unsigned int state, int wake_flags)
 void swake_up_all_locked(struct swait_queue_head *q);
 void __prepare_to_swait(struct swait_queue_head *q, struct swait_queue *wait);
 
-#include "kernel/sched/wait.c"
-#include "kernel/sched/swait.c"
-#include "kernel/sched/completion.c"
+/* Relative to the tree's include/. */
+#include "../kernel/sched/wait.c"
+#include "../kernel/sched/swait.c"
+#include "../kernel/sched/completion.c"
