@@ -349,6 +349,9 @@ static int __init ksplit_init_hw(void)
 	for (i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
 		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
 	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
+	/* In SMM the host's counters stay frozen, whoever was interrupted. */
+	hw->debugctl = ksplit_rdmsr(MSR_IA32_DEBUGCTLMSR) &
+		       DEBUGCTLMSR_FREEZE_IN_SMM;
 	ksplit_init_l1tf();
 	hw->maxphyaddr = boot_cpu_data.x86_phys_bits;
 	hw->virt_bits = boot_cpu_data.x86_virt_bits;

@@ -185,10 +185,6 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu,
 	r = ksplit_decode(&ksplit_hw, &v->state, dirty, &bad);
 	if (r)
 		goto refuse;
-	/* The stub uses the timer for kicks, whether or not the worker does. */
-	if (ksplit_has_timer())
-		v->state.real[KSPLIT_S_PIN_BASED_VM_EXEC_CONTROL] |=
-			PIN_BASED_VMX_PREEMPTION_TIMER;
 	r = ksplit_fetch_msr_bitmap(v);
 	if (r)
 		return r;
@@ -227,15 +223,10 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 	u64 value;
 
 	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
-		if (ksplit_fields[slot].present &&
-		    ksplit_fields[slot].cls != KSPLIT_EXIT &&
-		    ksplit_fields[slot].cls != KSPLIT_CTL &&
-		    ksplit_fields[slot].cls != KSPLIT_GUEST)
+		if (ksplit_fields[slot].cls == KSPLIT_HOST ||
+		    ksplit_fields[slot].cls == KSPLIT_ADDR)
 			ksplit_write_field(ksplit_fields[slot].encoding, 0);
 
-	ksplit_write_field(VMCS_LINK_POINTER, ~0ull);
-	ksplit_write_field(ENCLS_EXITING_BITMAP, ~0ull);
-	ksplit_write_field(KSPLIT_F_ENCLV_EXITING_BITMAP, ~0ull);
 	ksplit_write_field(VIRTUAL_PROCESSOR_ID, v->vpid);
 	ksplit_write_field(MSR_BITMAP, __pa(v->msr_bitmap));
 
