@@ -28,6 +28,10 @@
 
 #include "internal.h"
 
+#ifndef CONFIG_DYNAMIC_MEMORY_LAYOUT
+#error "page_offset_base and vmemmap_base have to be variables"
+#endif
+
 /* Address arithmetic of asm/page_64.h and asm/pgtable_64_types.h. */
 unsigned long page_offset_base __ro_after_init;
 unsigned long vmemmap_base __ro_after_init;
