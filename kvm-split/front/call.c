@@ -12,8 +12,6 @@
  *
  * Locks: chan->lock, then session->arguments_lock.
  */
-#include <linux/cgroup.h>
-
 #include "front.h"
 
 /* How long a client waits for a worker that it interrupted: 2 s. */
@@ -72,8 +70,6 @@ static void call_free(struct kref *ref)
 	slot_finish(call, false);
 	if (call->new_file)
 		fput(call->new_file);
-	if (call->server)
-		put_task_struct(call->server);
 	if (call->file) {
 		put_task_struct(call->client);
 		fput(call->file);
@@ -231,7 +227,6 @@ int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
 		     struct ksplit_vcpu *vcpu)
 {
 	unsigned int state = call->run ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
-	struct task_struct *server;
 	int ticks = 0;
 	long left;
 
@@ -250,14 +245,10 @@ int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
 			return 0;
 		if (left < 0)
 			break;
-		/*
-		 * It is not the worker that the client waits for while another
-		 * call of the client's comes first, or the worker is in a
-		 * frozen control group.
-		 */
-		server = READ_ONCE(call->server);
-		ticks += server ? !cgroup_task_frozen(server) :
-				  list_empty(&chan->busy);
+		/* Not the worker's fault: another call of the client's is first. */
+		if (READ_ONCE(call->state) == KSPLIT_CALL_QUEUED && !list_empty(&chan->busy))
+			continue;
+		ticks++;
 	}
 	if (!call_cancel(chan, call))
 		return 0;
@@ -422,25 +413,19 @@ static int run_to_client(struct ksplit_file *f, const u8 __user *src,
  */
 static bool result_allowed(struct ksplit_call *call, const struct ksplit_next *n)
 {
+	const struct kvm_create_device *cd = (void *)call->data;
+	u32 cmd = call->n.cmd;
+
 	/* -512 and beyond are the kernel's own (ERESTARTSYS). */
 	if (n->result < 0 || n->new_kind != KSPLIT_FILE_NONE)
 		return n->result > -512;
 	if (call->n.op == KSPLIT_OP_READ)
 		return n->result <= n->out_len;
-	switch (call->n.cmd) {
-	case KVM_CREATE_VM:
-	case KVM_CREATE_VCPU:
-	case KVM_GET_STATS_FD:
-	case KVM_CREATE_GUEST_MEMFD:
-		return false;
-	case KVM_CREATE_DEVICE:
-		return ((struct kvm_create_device *)call->data)->flags &
-		       KVM_CREATE_DEVICE_TEST;
-	case KVM_CHECK_EXTENSION:
-		return call->n.arg != KVM_CAP_COALESCED_MMIO || !n->result ||
-		       n->result == KVM_COALESCED_MMIO_PAGE_OFFSET;
-	}
-	return true;
+	if (cmd == KVM_CHECK_EXTENSION && call->n.arg == KVM_CAP_COALESCED_MMIO)
+		return !n->result || n->result == KVM_COALESCED_MMIO_PAGE_OFFSET;
+	if (cmd == KVM_CREATE_DEVICE && cd->flags & KVM_CREATE_DEVICE_TEST)
+		return true;
+	return ksplit_creates(cmd) == KSPLIT_FILE_NONE && cmd != KVM_CREATE_GUEST_MEMFD;
 }
 
 /* Reads what a reply brings. */
@@ -454,8 +439,7 @@ static int reply_read(struct ksplit_call *call, const struct ksplit_next *n,
 	if (call->run)
 		return run_to_client(call->f, u64_to_user_ptr(n->kvm_run),
 				     (struct kvm_run *)call->data);
-	if (copy_from_user(ksplit_call_out(call), u64_to_user_ptr(n->out),
-			   n->out_len))
+	if (copy_from_user(call->data + call->out_max, u64_to_user_ptr(n->out), n->out_len))
 		return -EFAULT;
 	if (n->new_kind == KSPLIT_FILE_NONE)
 		return 0;
@@ -532,7 +516,6 @@ static struct ksplit_call *call_take(struct ksplit_channel *chan,
 	kref_get(&call->ref);
 	list_move_tail(&call->node, &chan->busy);
 	call->state = KSPLIT_CALL_TAKEN;
-	call->server = get_task_struct(current);
 	if (call->interrupted)
 		ksplit_vcpu_interrupt(vcpu);
 	if (call->n.op == KSPLIT_OP_IOCTL && !call->run) {

@@ -88,19 +88,55 @@ static struct ksplit_file *file_make(struct ksplit_session *session,
 	return f;
 }
 
-/* What kind of file a call makes if it succeeds. */
-static enum ksplit_kind creates(enum ksplit_kind kind, u32 cmd)
+/**
+ * ksplit_creates() - What kind of file a call makes if it succeeds
+ * @cmd: ioctl number
+ */
+enum ksplit_kind ksplit_creates(u32 cmd)
 {
-	if (kind == KSPLIT_FILE_SYSTEM && cmd == KVM_CREATE_VM)
+	switch (cmd) {
+	case KVM_CREATE_VM:
 		return KSPLIT_FILE_VM;
-	if (kind == KSPLIT_FILE_VM && cmd == KVM_CREATE_VCPU)
+	case KVM_CREATE_VCPU:
 		return KSPLIT_FILE_VCPU;
-	if (kind == KSPLIT_FILE_VM && cmd == KVM_CREATE_DEVICE)
+	case KVM_CREATE_DEVICE:
 		return KSPLIT_FILE_DEVICE;
-	if ((kind == KSPLIT_FILE_VM || kind == KSPLIT_FILE_VCPU) &&
-	    cmd == KVM_GET_STATS_FD)
+	case KVM_GET_STATS_FD:
 		return KSPLIT_FILE_STATS;
+	}
 	return KSPLIT_FILE_NONE;
+}
+
+/* As file_make(), for what a reply names. */
+static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct ksplit_next *n)
+{
+	struct ksplit_file *new = ERR_PTR(-EBADF), *f = call->f;
+	struct ksplit_vcpu *vcpu;
+	struct ksplit_vm *vm;
+
+	/* A VM comes of the open of /dev/kvm, all else of a VM. */
+	if (n->new_kind != ksplit_creates(call->n.cmd) ||
+	    (n->new_kind == KSPLIT_FILE_VM) != !f->vm)
+		return new;
+	switch (n->new_kind) {
+	case KSPLIT_FILE_VM:
+		vm = ksplit_vm_from_fd(f->session, n->new_fd);
+		if (!vm)
+			return new;
+		if (vm->owner == READ_ONCE(call->client->mm))
+			new = file_make(f->session, n->new_kind, n->new_handle, vm, NULL);
+		ksplit_vm_put(vm);
+		return new;
+	case KSPLIT_FILE_VCPU:
+		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
+		if (!vcpu)
+			return new;
+		if (vcpu->vm == f->vm)
+			new = file_make(f->session, n->new_kind, n->new_handle, f->vm, vcpu);
+		ksplit_vcpu_put(vcpu);
+		return new;
+	}
+	return file_make(f->session, n->new_kind, n->new_handle, f->vm, NULL);
 }
 
 /**
@@ -112,43 +148,21 @@ static enum ksplit_kind creates(enum ksplit_kind kind, u32 cmd)
  * Return: a file; -EBADF (that call makes no such file, or it is not an object
  * of this session and client), -ENOMEM.
  */
-struct file *ksplit_client_file(struct ksplit_call *call,
-				const struct ksplit_next *n)
+struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n)
 {
-	struct ksplit_file *new = ERR_PTR(-EBADF), *f = call->f;
+	struct ksplit_file *f = file_of_reply(call, n);
 	bool stats = n->new_kind == KSPLIT_FILE_STATS;
-	bool is_vm = n->new_kind == KSPLIT_FILE_VM;
-	bool is_vcpu = n->new_kind == KSPLIT_FILE_VCPU;
 	char name[KSPLIT_NAME_MAX] = "";
-	struct ksplit_vcpu *vcpu = NULL;
-	struct ksplit_vm *vm = NULL;
 	struct file *file;
 
-	if (n->new_kind != creates(f->kind, call->n.cmd))
-		return ERR_CAST(new);
-	if (is_vm)
-		vm = ksplit_vm_from_fd(f->session, n->new_fd);
-	if (is_vcpu)
-		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
-	if ((!is_vm || (vm && vm->owner == READ_ONCE(call->client->mm))) &&
-	    (!is_vcpu || (vcpu && vcpu->vm == f->vm)))
-		new = file_make(f->session, n->new_kind, n->new_handle,
-				vm ?: f->vm, vcpu);
-	if (vm)
-		ksplit_vm_put(vm);
-	if (vcpu)
-		ksplit_vcpu_put(vcpu);
-	if (IS_ERR(new))
-		return ERR_CAST(new);
-
+	if (IS_ERR(f))
+		return ERR_CAST(f);
 	for (int i = 0; i < KSPLIT_NAME_MAX - 1 && n->new_name[i]; i++)
-		name[i] = isalnum(n->new_name[i]) || n->new_name[i] == ':' ?
-			  n->new_name[i] : '-';
-	file = anon_inode_getfile_fmode(name, &client_fops, new,
-					stats ? O_RDONLY : O_RDWR,
+		name[i] = isalnum(n->new_name[i]) || n->new_name[i] == ':' ? n->new_name[i] : '-';
+	file = anon_inode_getfile_fmode(name, &client_fops, f, stats ? O_RDONLY : O_RDWR,
 					stats ? FMODE_PREAD : 0);
 	if (IS_ERR(file))
-		file_release(new);
+		file_release(f);
 	return file;
 }
 
@@ -208,7 +222,7 @@ static long finish(struct ksplit_call *call, void __user *out)
 	struct kvm_create_device __user *device = out;
 	int fd;
 
-	if (copy_to_user(out, ksplit_call_out(call), call->out_len))
+	if (copy_to_user(out, call->data + call->out_max, call->out_len))
 		return -EFAULT;
 	if (!call->new_file)
 		return call->result;
@@ -336,31 +350,13 @@ static ssize_t client_read(struct file *file, char __user *buf, size_t size,
 	return r;
 }
 
-static vm_fault_t run_fault(struct vm_fault *vmf)
-{
-	struct ksplit_file *f = vmf->vma->vm_file->private_data;
-
-	if (vmf->pgoff >= KSPLIT_RUN_PAGES)
-		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page(f->run + vmf->pgoff * PAGE_SIZE);
-	get_page(vmf->page);
-	return 0;
-}
-
-static const struct vm_operations_struct run_vm_ops = {
-	.fault = run_fault,
-};
-
 static int client_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ksplit_file *f = file->private_data;
 
 	if (!f->run)
 		return -ENODEV;
-	if (vma->vm_pgoff + vma_pages(vma) > KSPLIT_RUN_PAGES)
-		return -EINVAL;
-	vma->vm_ops = &run_vm_ops;
-	return 0;
+	return vm_iomap_memory(vma, __pa(f->run), KSPLIT_RUN_PAGES * PAGE_SIZE);
 }
 
 static int client_open(struct inode *inode, struct file *file)

@@ -32,7 +32,7 @@
 
 #define KSPLIT_MAX_CALLS	1024	/* of a channel */
 #define KSPLIT_MAX_FILES	4096	/* of a session */
-#define KSPLIT_READ_MAX		16384	/* bytes of one read */
+#define KSPLIT_READ_MAX		15360	/* bytes of one read */
 #define KSPLIT_RUN_PAGES	3	/* kvm_run, PIO data, coalesced ring */
 /* What the stub copies of a kvm_run. */
 #define KSPLIT_RUN_SIZE		offsetofend(struct kvm_run, s.regs)
@@ -74,16 +74,10 @@ struct ksplit_call {
 	struct ksplit_file *f;		/* behind it */
 	struct file *new_file;		/* what the reply brought */
 	struct task_struct *client;	/* whose memory and descriptors */
-	struct task_struct *server;	/* who took it */
 	u32 out_max;
 	u32 out_len;
-	u8 data[];			/* prefetch, then what the reply brings */
+	u8 data[];			/* prefetch; at out_max: what the reply brings */
 };
-
-static inline void *ksplit_call_out(struct ksplit_call *call)
-{
-	return call->data + call->out_max;
-}
 
 /* tenant.c */
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session);
@@ -109,6 +103,7 @@ long ksplit_copy(struct ksplit_session *session, struct ksplit_copy __user *arg)
 
 /* chardev.c */
 int ksplit_chardev_init(void);
+enum ksplit_kind ksplit_creates(u32 cmd);
 struct file *ksplit_client_file(struct ksplit_call *call,
 				const struct ksplit_next *n);
 

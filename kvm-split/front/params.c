@@ -11,11 +11,7 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "kvm_intel."
 
-static bool nested;
-static bool ept;
-static bool unrestricted_guest;
-static bool vpid;
-static bool enable_apicv;
+static bool nested, ept, unrestricted_guest, vpid, enable_apicv;
 
 module_param(nested, bool, 0444);
 module_param(ept, bool, 0444);

@@ -7,7 +7,6 @@
  * worker gets of a client's descriptors only eventfds that the argument of a
  * call in progress names.
  */
-#include <linux/ctype.h>
 #include <linux/eventfd.h>
 #include <linux/once.h>
 #include <linux/random.h>
@@ -61,11 +60,11 @@ static long create_vm(struct ksplit_session *session, u64 id)
 {
 	struct ksplit_call *call = ksplit_argument_get(session, id);
 	struct mm_struct *owner = NULL;
-	long r = -EINVAL;
+	long r;
 
 	if (!call)
 		return -ENOENT;
-	if (call->n.cmd == KVM_CREATE_VM && call->n.kind == KSPLIT_FILE_SYSTEM)
+	if (call->n.cmd == KVM_CREATE_VM && !call->f->vm)
 		owner = get_task_mm(call->client);
 	ksplit_argument_put(call);
 	if (!owner)
@@ -78,56 +77,34 @@ static long create_vm(struct ksplit_session *session, u64 id)
 	return r;
 }
 
-/*
- * The same for every descriptor of an eventfd that somebody holds, and says
- * nothing of where in memory it is.
- */
-static u64 eventfd_identity(const struct eventfd_ctx *ctx)
+static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd __user *arg)
 {
 	static siphash_key_t key __read_mostly;
-
-	get_random_once(&key, sizeof(key));
-	return siphash_1u64((unsigned long)ctx, &key);
-}
-
-/* The client's file of that number, if its argument names it. */
-static struct file *client_eventfd(struct ksplit_session *session, u64 id, int fd)
-{
-	struct ksplit_call *call = ksplit_argument_get(session, id);
-	struct file *file = ERR_PTR(-EPERM);
-
-	if (!call)
-		return ERR_PTR(-ENOENT);
-	if (ksplit_eventfd_allowed(call->n.cmd, call->data, call->n.prefetched,
-				   fd))
-		file = fget_task(call->client, fd) ?: ERR_PTR(-EBADF);
-	ksplit_argument_put(call);
-	return file;
-}
-
-static long take_eventfd(struct ksplit_session *session,
-			 struct ksplit_eventfd __user *arg)
-{
+	struct file *file __free(fput) = NULL;
 	struct eventfd_ctx *ctx;
+	struct ksplit_call *call;
 	struct ksplit_eventfd e;
-	struct file *file;
-	long r;
 
 	if (copy_from_user(&e, arg, sizeof(e)))
 		return -EFAULT;
-	file = client_eventfd(session, e.call, e.client_fd);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
+	call = ksplit_argument_get(session, e.call);
+	if (!call)
+		return -ENOENT;
+	if (ksplit_eventfd_allowed(call->n.cmd, call->data, call->n.prefetched, e.client_fd))
+		file = fget_task(call->client, e.client_fd);
+	ksplit_argument_put(call);
+	if (!file)
+		return -EBADF;
 	ctx = eventfd_ctx_fileget(file);
-	r = PTR_ERR_OR_ZERO(ctx);
-	if (!r) {
-		r = put_user(eventfd_identity(ctx), &arg->identity);
-		eventfd_ctx_put(ctx);
-	}
-	if (!r)
-		r = receive_fd(file, NULL, O_CLOEXEC);
-	fput(file);
-	return r;
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	/* One value for one eventfd, that says nothing of where in memory it is. */
+	get_random_once(&key, sizeof(key));
+	e.identity = siphash_1u64((unsigned long)ctx, &key);
+	eventfd_ctx_put(ctx);
+	if (put_user(e.identity, &arg->identity))
+		return -EFAULT;
+	return receive_fd(file, NULL, O_CLOEXEC);
 }
 
 static long session_log(struct ksplit_session *session, void __user *arg)
@@ -136,14 +113,10 @@ static long session_log(struct ksplit_session *session, void __user *arg)
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
-	log.text[sizeof(log.text) - 1] = '\0';
-	for (char *c = log.text; *c; c++)
-		if (!isascii(*c) || !isprint(*c))
-			*c = '?';
 	if (__ratelimit(&session->log))
-		pr_info("kvm-split: uid %u worker %d says: %s\n",
-			from_kuid(&init_user_ns, session->tenant->uid),
-			session->worker, log.text);
+		pr_info("kvm-split: uid %u worker %d says: %*pEp\n",
+			from_kuid(&init_user_ns, session->tenant->uid), session->worker,
+			(int)strnlen(log.text, sizeof(log.text)), log.text);
 	return 0;
 }
 

@@ -184,7 +184,7 @@ static long bind(struct ksplit_bind __user *arg)
 	t->uid = uid;
 	t->max_vms = b.max_vms ?: KSPLIT_DEF_VMS;
 	t->max_vcpus = b.max_vcpus ?: KSPLIT_DEF_VCPUS;
-	t->max_slots = min(b.max_slots ?: KSPLIT_MAX_SLOTS, KSPLIT_MAX_SLOTS);
+	t->max_slots = b.max_slots ?: KSPLIT_MAX_SLOTS;
 	INIT_LIST_HEAD(&t->ready);
 	init_waitqueue_head(&t->wq);
 	scoped_guard(spinlock, &lock) {
@@ -389,21 +389,6 @@ static struct ksplit_session *wait_take(kuid_t uid)
 	return left < 0 ? ERR_PTR(left) : left ? session : ERR_PTR(-ETIMEDOUT);
 }
 
-static const char *open_reason(long error)
-{
-	switch (error) {
-	case -ENODEV:
-		return "no kvm-split-launcher runs";
-	case -ETIMEDOUT:
-		return "no worker came in time";
-	case -EBUSY:
-		return "too many users wait for a worker";
-	case -EMFILE:
-		return "the user's limit of VMs is reached";
-	}
-	return "refused by the launcher";
-}
-
 /**
  * ksplit_tenant_take() - A session for a client
  * @uid: the client's user
@@ -416,17 +401,14 @@ static const char *open_reason(long error)
 struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 {
 	struct ksplit_session *session = try_take(uid, NULL);
-	long error;
 
 	if (session == ERR_PTR(-EAGAIN))
 		session = wait_take(uid);
 	if (!IS_ERR(session) || session == ERR_PTR(-ERESTARTSYS))
 		return session;
-	error = PTR_ERR(session);
-	pr_err_ratelimited("kvm-split: uid %u pid %d: open of /dev/kvm: %s (%ld)\n",
-			   from_kuid(&init_user_ns, uid), task_tgid_nr(current),
-			   open_reason(error), error);
-	return error == -ETIMEDOUT ? ERR_PTR(-ENODEV) : session;
+	pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
+			   from_kuid(&init_user_ns, uid), task_tgid_nr(current), session);
+	return session == ERR_PTR(-ETIMEDOUT) ? ERR_PTR(-ENODEV) : session;
 }
 
 /**
