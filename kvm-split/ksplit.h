@@ -92,6 +92,7 @@ struct ksplit_channel {
 	spinlock_t lock;
 	struct list_head calls;		/* not yet handed out */
 	struct list_head busy;		/* handed out, not replied to */
+	u32 nr;				/* of both */
 	wait_queue_head_t wq;
 	bool dead;
 };
@@ -120,7 +121,6 @@ struct ksplit_session {			/* front/session.c */
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
-	atomic_t nr_calls;
 	atomic64_t next_id;		/* of a call */
 	spinlock_t arguments_lock;	/* under a channel's lock */
 	struct list_head arguments;	/* calls whose client may be reached */
