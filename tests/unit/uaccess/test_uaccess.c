@@ -605,9 +605,9 @@ START_TEST(guest_memory_comes_in_by_fault)
 	ck_assert_int_eq(fx_unsafe_get8(at + 6 * PAGE, &v), 0);
 	ck_assert_uint_eq(v, 78);
 	old = 78;
-	ck_assert_int_eq(fx_cmpxchg8(at + 6 * PAGE, &old, 79), 1);
+	ck_assert_int_eq(fx_cmpxchg8(at + 6 * PAGE, &old, 79), 0);
 	old = 5;
-	ck_assert_int_eq(fx_cmpxchg8(at + 6 * PAGE, &old, 80), 0);
+	ck_assert_int_eq(fx_cmpxchg8(at + 6 * PAGE, &old, 80), 1);
 	ck_assert_uint_eq(old, 79);
 	ck_assert_int_eq(window_faults, 5);
 	drop_window();
@@ -676,10 +676,10 @@ static atomic_int stop;
 
 static void *toucher(void *arg)
 {
-	unsigned long at = (unsigned long)arg, v;
+	unsigned long at = (unsigned long)arg;
 
 	while (!atomic_load(&stop))
-		ksplit_window_find(at), v = 0, (void)v;
+		ck_assert_int_eq(ksplit_window_find(at), VM_FD);
 	return NULL;
 }
 
@@ -732,7 +732,9 @@ END_TEST
 
 START_TEST(stray_access_ends_the_worker)
 {
-	*(volatile int *)8 = 1;
+	volatile unsigned long nowhere = 8;
+
+	*(volatile int *)nowhere = 1;
 }
 END_TEST
 
