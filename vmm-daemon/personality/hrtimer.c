@@ -59,7 +59,15 @@ static DEFINE_RAW_SPINLOCK(timer_lock);
 static u32 timer_seq;		/* futex of the timer thread */
 static host_ns_t timer_wake_at;	/* when it wakes by itself; 0: it is awake */
 static u32 running_seq;		/* changes after each callback; cancellers' futex */
-static u32 cancellers;
+
+/* Who waits for a callback's end; under timer_lock. */
+struct canceller {
+	struct hrtimer *timer;
+	bool restarted;		/* the callback wanted to go on */
+	struct canceller *next;
+};
+
+static struct canceller *cancellers;
 static struct task_struct *timer_task;
 
 static struct hrtimer_clock_base *base_of(clockid_t clock)
@@ -112,6 +120,24 @@ static void enqueue(struct hrtimer *timer)
 	WRITE_ONCE(timer->state, HRTIMER_STATE_ENQUEUED);
 }
 
+/*
+ * A timer that is being cancelled is not queued again: the thread would run it
+ * at once if it is late, and the canceller might never find it at rest.
+ */
+static bool is_cancelled(struct hrtimer *timer)
+{
+	struct canceller *c;
+	bool found = false;
+
+	for (c = cancellers; c; c = c->next) {
+		if (c->timer == timer) {
+			c->restarted = true;
+			found = true;
+		}
+	}
+	return found;
+}
+
 /* With timer_lock held, which is dropped while the callback runs. */
 static void expire(struct hrtimer_clock_base *base, struct hrtimer *timer)
 {
@@ -129,7 +155,7 @@ static void expire(struct hrtimer_clock_base *base, struct hrtimer *timer)
 	raw_spin_lock(&timer_lock);
 	/* It may be gone if it does not want to be restarted. */
 	if (restart != HRTIMER_NORESTART &&
-	    !(timer->state & HRTIMER_STATE_ENQUEUED))
+	    !(timer->state & HRTIMER_STATE_ENQUEUED) && !is_cancelled(timer))
 		enqueue(timer);
 	WRITE_ONCE(base->running, NULL);
 	WRITE_ONCE(running_seq, running_seq + 1);
@@ -263,27 +289,37 @@ int hrtimer_try_to_cancel(struct hrtimer *timer)
 
 int hrtimer_cancel(struct hrtimer *timer)
 {
+	struct canceller self = { .timer = timer }, **p;
 	unsigned long flags;
 	u32 seq;
 	int ret;
 
-	for (;;) {
-		seq = READ_ONCE(running_seq);
-		smp_rmb();
-		ret = hrtimer_try_to_cancel(timer);
-		if (ret >= 0)
-			return ret;
-		/* A callback that cancels itself waits for ever, as upstream. */
-		WARN_ON_ONCE(current == timer_task);
+	ret = hrtimer_try_to_cancel(timer);
+	if (ret >= 0)
+		return ret;
 
-		raw_spin_lock_irqsave(&timer_lock, flags);
-		cancellers++;
+	/* A callback that cancels its own timer waits for ever, as upstream. */
+	WARN_ON_ONCE(current == timer_task);
+
+	raw_spin_lock_irqsave(&timer_lock, flags);
+	self.next = cancellers;
+	cancellers = &self;
+	while (timer->base->running == timer) {
+		seq = running_seq;
 		raw_spin_unlock_irqrestore(&timer_lock, flags);
 		host_futex_wait(&running_seq, seq, HOST_FOREVER);
 		raw_spin_lock_irqsave(&timer_lock, flags);
-		cancellers--;
-		raw_spin_unlock_irqrestore(&timer_lock, flags);
 	}
+	for (p = &cancellers; *p != &self; p = &(*p)->next)
+		;
+	*p = self.next;
+	ret = self.restarted;
+	if (timer->state & HRTIMER_STATE_ENQUEUED) {
+		dequeue(timer);
+		ret = 1;
+	}
+	raw_spin_unlock_irqrestore(&timer_lock, flags);
+	return ret;
 }
 
 ktime_t __hrtimer_get_remaining(const struct hrtimer *timer, bool adjust)
