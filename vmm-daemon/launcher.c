@@ -213,6 +213,7 @@ static void write_ready(void)
 {
 	int fd;
 
+	umask(022);
 	if (mkdir(l.run_dir, 0755) < 0 && errno != EEXIST)
 		die(EXIT_OS, "%s: %s", l.run_dir, strerror(errno));
 	if ((size_t)snprintf(l.ready_file, sizeof(l.ready_file), "%s/ready",
