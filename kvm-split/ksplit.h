@@ -98,7 +98,6 @@ struct ksplit_channel {
 };
 
 struct ksplit_tenant {			/* front/tenant.c */
-	struct kref ref;
 	struct list_head node;
 	kuid_t uid;
 	u32 max_vms;
@@ -128,7 +127,6 @@ struct ksplit_session {			/* front/session.c */
 	pid_t worker;			/* for the log */
 	pid_t client;
 	bool taken;
-	bool dead;
 };
 
 /* One registered memory slot.  back/mem.c. */

@@ -39,8 +39,7 @@ void ksplit_channel_init(struct ksplit_channel *chan)
  *
  * Return: the call with one reference, or NULL.
  */
-struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op,
-				      u32 size)
+struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op, u32 size)
 {
 	struct ksplit_call *call;
 
@@ -96,8 +95,7 @@ static void argument_withdraw(struct ksplit_call *call)
 }
 
 /* Under chan->lock, by one who has a reference besides the channel's. */
-static void call_end(struct ksplit_channel *chan, struct ksplit_call *call,
-		     long result)
+static void call_end(struct ksplit_channel *chan, struct ksplit_call *call, long result)
 {
 	list_del(&call->node);
 	chan->nr--;
@@ -135,8 +133,7 @@ void ksplit_channel_kill(struct ksplit_channel *chan)
 	do {
 		scoped_guard(spinlock, &chan->lock) {
 			list_splice_init(&chan->calls, &chan->busy);
-			call = list_first_entry_or_null(&chan->busy,
-							struct ksplit_call, node);
+			call = list_first_entry_or_null(&chan->busy, struct ksplit_call, node);
 			if (!call)
 				return;
 			kref_get(&call->ref);
@@ -178,9 +175,8 @@ int ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
 
 static bool call_over(struct ksplit_call *call)
 {
-	/* Pairs with call_end() and ksplit_argument_put(). */
-	return smp_load_acquire(&call->state) == KSPLIT_CALL_DONE &&
-	       !smp_load_acquire(&call->users);
+	/* Pairs with call_end(); the other with ksplit_argument_put(). */
+	return smp_load_acquire(&call->state) == KSPLIT_CALL_DONE && !smp_load_acquire(&call->users);
 }
 
 /* The client gives up.  False: the call has just ended, take what it brought. */
@@ -230,15 +226,13 @@ int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
 	int ticks = 0;
 	long left;
 
-	if (!wait_event_state(call->wq, call_over(call),
-			      (state | TASK_FREEZABLE)))
+	if (!wait_event_state(call->wq, call_over(call), (state | TASK_FREEZABLE)))
 		return 0;
 	if (call->run)
 		call_interrupt(chan, call, vcpu);
 	/* Many short sleeps: time spent in the freezer counts as one. */
 	while (call->run && ticks < SIGNAL_TICKS) {
-		left = ___wait_event(call->wq,
-				     ___wait_cond_timeout(call_over(call)),
+		left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
 				     (TASK_KILLABLE | TASK_FREEZABLE), 0,
 				     SIGNAL_TICK, __ret = schedule_timeout(__ret));
 		if (left > 0)
@@ -254,8 +248,7 @@ int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
 		return 0;
 	if (ticks < SIGNAL_TICKS)
 		return -EINTR;
-	ksplit_vm_err(vcpu->vm, "vCPU %u: the worker did not answer a signal",
-		      vcpu->id);
+	ksplit_vm_err(vcpu->vm, "vCPU %u: the worker did not answer a signal", vcpu->id);
 	ksplit_vm_kill(vcpu->vm);
 	return -EIO;
 }
@@ -308,8 +301,7 @@ static int copy_client(struct ksplit_session *session,
 	if (!call)
 		return -ENOENT;
 	r = ksplit_copy_allowed(call->n.cmd, call->n.arg, call->data,
-				call->n.prefetched, call->slot_pages, addr, len,
-				c->write);
+				call->n.prefetched, call->slot_pages, addr, len, c->write);
 	if (!r && access_process_vm(call->client, addr, buf, len,
 				    c->write ? FOLL_WRITE : 0) != len)
 		r = -EFAULT;
@@ -381,8 +373,7 @@ static int run_to_worker(struct ksplit_file *f, u8 __user *dst)
  * The worker's kvm_run goes to the client through @new, where it is checked.
  * What the client writes stays as it is: it may be writing immediate_exit now.
  */
-static int run_to_client(struct ksplit_file *f, const u8 __user *src,
-			 struct kvm_run *new)
+static int run_to_client(struct ksplit_file *f, const u8 __user *src, struct kvm_run *new)
 {
 	const size_t out = offsetof(struct kvm_run, exit_reason);
 	const size_t in = offsetof(struct kvm_run, kvm_valid_regs);
@@ -397,8 +388,7 @@ static int run_to_client(struct ksplit_file *f, const u8 __user *src,
 		ksplit_vm_kill(f->vm);
 		return -EINVAL;
 	}
-	if (copy_from_user(run + PAGE_SIZE, src + PAGE_SIZE,
-			   pio_bytes(new, KVM_EXIT_IO_OUT)))
+	if (copy_from_user(run + PAGE_SIZE, src + PAGE_SIZE, pio_bytes(new, KVM_EXIT_IO_OUT)))
 		return -EFAULT;
 	memcpy(run + out, (void *)new + out, in - out);
 	memcpy(run + regs, (void *)new + regs, KSPLIT_RUN_SIZE - regs);
@@ -502,8 +492,7 @@ static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
  * one at a time, as upstream serves them under vcpu->mutex: two replies to
  * KVM_RUN must not meet in one kvm_run.
  */
-static struct ksplit_call *call_take(struct ksplit_channel *chan,
-				     struct ksplit_vcpu *vcpu)
+static struct ksplit_call *call_take(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu)
 {
 	struct ksplit_call *call;
 
@@ -531,10 +520,8 @@ static int hand_out(struct ksplit_call *call, const struct ksplit_next *n,
 {
 	const size_t out = offsetof(struct ksplit_next, id);
 
-	if (copy_to_user(u64_to_user_ptr(n->prefetch), call->data,
-			 call->n.prefetched) ||
-	    copy_to_user((void __user *)arg + out, (void *)&call->n + out,
-			 sizeof(call->n) - out))
+	if (copy_to_user(u64_to_user_ptr(n->prefetch), call->data, call->n.prefetched) ||
+	    copy_to_user((void __user *)arg + out, (void *)&call->n + out, sizeof(call->n) - out))
 		return -EFAULT;
 	if (!call->run)
 		return 0;
@@ -575,8 +562,7 @@ long ksplit_channel_next(struct ksplit_session *session,
 		if (n.flags & KSPLIT_NEXT_NOWAIT)
 			return -EAGAIN;
 		/* Not -ERESTARTSYS: the reply must not be given twice. */
-		if (wait_event_freezable_exclusive(chan->wq,
-				!list_empty_careful(&chan->calls) ||
+		if (wait_event_freezable_exclusive(chan->wq, !list_empty_careful(&chan->calls) ||
 				READ_ONCE(chan->dead)))
 			return -EINTR;
 	}

@@ -56,8 +56,7 @@ static int client_release(struct inode *inode, struct file *file)
 
 /* Makes what is behind a client's file. */
 static struct ksplit_file *file_make(struct ksplit_session *session,
-				     enum ksplit_kind kind, u64 handle,
-				     struct ksplit_vm *vm,
+				     enum ksplit_kind kind, u64 handle, struct ksplit_vm *vm,
 				     struct ksplit_vcpu *vcpu)
 {
 	struct ksplit_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
@@ -203,8 +202,7 @@ static int prepare_slot(struct ksplit_call *call)
 /* Reads the argument, once, whatever the direction bits say. */
 static int read_argument(struct ksplit_call *call)
 {
-	if (call->out_max &&
-	    !copy_from_user(call->data, u64_to_user_ptr(call->n.arg),
+	if (call->out_max && !copy_from_user(call->data, u64_to_user_ptr(call->n.arg),
 			    call->out_max))
 		call->n.prefetched = call->out_max;
 	if (call->f->kind != KSPLIT_FILE_VM)
@@ -242,8 +240,7 @@ static long finish(struct ksplit_call *call, void __user *out)
  * Has a worker serve a call.  @arg: ioctl argument, or file offset; @out: where
  * @size bytes, at most, of a reply go.
  */
-static long forward(struct file *file, u32 op, u32 cmd, u64 arg,
-		    void __user *out, u32 size)
+static long forward(struct file *file, u32 op, u32 cmd, u64 arg, void __user *out, u32 size)
 {
 	struct ksplit_file *f = file->private_data;
 	struct ksplit_channel *chan = file_channel(f);
@@ -251,8 +248,7 @@ static long forward(struct file *file, u32 op, u32 cmd, u64 arg,
 	struct ksplit_call *call;
 	long r = 0;
 
-	call = ksplit_call_alloc(f->session, op,
-				 run ? KSPLIT_RUN_SIZE : 2 * size);
+	call = ksplit_call_alloc(f->session, op, run ? KSPLIT_RUN_SIZE : 2 * size);
 	if (!call)
 		return -ENOMEM;
 	call->file = get_file(file);
@@ -335,16 +331,14 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		       min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
 }
 
-static ssize_t client_read(struct file *file, char __user *buf, size_t size,
-			   loff_t *pos)
+static ssize_t client_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct ksplit_file *f = file->private_data;
 	ssize_t r;
 
 	if (f->kind != KSPLIT_FILE_STATS)
 		return -EINVAL;
-	r = forward(file, KSPLIT_OP_READ, 0, *pos, buf,
-		    min(size, KSPLIT_READ_MAX));
+	r = forward(file, KSPLIT_OP_READ, 0, *pos, buf, min(size, KSPLIT_READ_MAX));
 	if (r > 0)
 		*pos += r;
 	return r;

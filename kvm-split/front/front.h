@@ -52,8 +52,7 @@ enum ksplit_call_state {
 	KSPLIT_CALL_QUEUED,
 	KSPLIT_CALL_TAKEN,		/* handed out to a worker */
 	KSPLIT_CALL_REPLYING,		/* a worker's reply is being read */
-	KSPLIT_CALL_DONE,
-};
+	KSPLIT_CALL_DONE, };
 
 struct ksplit_call {
 	struct kref ref;
@@ -81,8 +80,7 @@ struct ksplit_call {
 
 /* tenant.c */
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session);
-void ksplit_tenant_leave(struct ksplit_session *session);
-void ksplit_tenant_put(struct ksplit_tenant *t);
+void ksplit_tenant_leave(struct ksplit_session *session, bool last);
 struct ksplit_session *ksplit_tenant_take(kuid_t uid);
 long ksplit_get_info(void __user *arg);
 
@@ -90,8 +88,7 @@ long ksplit_get_info(void __user *arg);
 int ksplit_session_serve(struct ksplit_tenant *tenant);
 
 /* call.c */
-struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op,
-				      u32 size);
+struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op, u32 size);
 void ksplit_call_put(struct ksplit_call *call);
 int ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call);
 int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
@@ -104,8 +101,7 @@ long ksplit_copy(struct ksplit_session *session, struct ksplit_copy __user *arg)
 /* chardev.c */
 int ksplit_chardev_init(void);
 enum ksplit_kind ksplit_creates(u32 cmd);
-struct file *ksplit_client_file(struct ksplit_call *call,
-				const struct ksplit_next *n);
+struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n);
 
 /* params.c */
 void ksplit_params_init(void);

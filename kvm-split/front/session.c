@@ -22,7 +22,7 @@ static void session_free(struct kref *ref)
 	struct ksplit_session *session;
 
 	session = container_of(ref, struct ksplit_session, ref);
-	ksplit_tenant_put(session->tenant);
+	ksplit_tenant_leave(session, true);
 	mmdrop(session->worker_mm);
 	ksplit_count_add(sessions, -1);
 	kfree(session);
@@ -38,22 +38,22 @@ void ksplit_session_put(struct ksplit_session *session)
 }
 
 /* The worker is gone. */
-static void session_end(struct ksplit_session *session)
+static int session_end(struct ksplit_session *session)
 {
 	struct ksplit_vm *vm;
 
-	ksplit_tenant_leave(session);
+	ksplit_tenant_leave(session, false);
 	ksplit_channel_kill(&session->chan);
 	scoped_guard(mutex, &session->lock)
 		list_for_each_entry(vm, &session->vms, node)
 			ksplit_vm_kill(vm);
 	ksplit_session_put(session);
+	return 0;
 }
 
 static int session_release(struct inode *inode, struct file *file)
 {
-	session_end(file->private_data);
-	return 0;
+	return session_end(file->private_data);
 }
 
 static long create_vm(struct ksplit_session *session, u64 id)
@@ -181,8 +181,7 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 	}
 	mmgrab(session->worker_mm);
 	ksplit_count(sessions);
-	r = anon_inode_getfd("kvm-split-session", &session_fops, session,
-			     O_RDWR | O_CLOEXEC);
+	r = anon_inode_getfd("kvm-split-session", &session_fops, session, O_RDWR | O_CLOEXEC);
 	if (r < 0)
 		session_end(session);
 	return r;

@@ -50,20 +50,6 @@ long ksplit_get_info(void __user *arg)
 
 /* -------------------------------------------------------- tenants -- */
 
-static void tenant_free(struct kref *ref)
-{
-	kfree(container_of(ref, struct ksplit_tenant, ref));
-}
-
-/**
- * ksplit_tenant_put() - Drop a reference
- * @t: the tenant
- */
-void ksplit_tenant_put(struct ksplit_tenant *t)
-{
-	kref_put(&t->ref, tenant_free);
-}
-
 /* Under the lock. */
 static struct ksplit_tenant *tenant_find(kuid_t uid)
 {
@@ -96,7 +82,6 @@ int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
 		if (!tenant_has_room(t))
 			return -EMFILE;
 		t->nr_sessions++;
-		kref_get(&t->ref);
 		session->tenant = t;
 		list_add_tail(&session->node, &t->ready);
 	}
@@ -105,17 +90,21 @@ int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
 }
 
 /**
- * ksplit_tenant_leave() - The worker of a session is gone
+ * ksplit_tenant_leave() - No client will get this session any more
  * @session: an admitted session
+ * @last: it is being freed; its tenant may be, too
  */
-void ksplit_tenant_leave(struct ksplit_session *session)
+void ksplit_tenant_leave(struct ksplit_session *session, bool last)
 {
-	scoped_guard(spinlock, &lock) {
-		list_del_init(&session->node);
-		session->tenant->nr_sessions--;
-		session->tenant->nr_vms -= session->taken;
-	}
-	wake_up_interruptible(&session->tenant->wq);
+	struct ksplit_tenant *t = session->tenant;
+
+	guard(spinlock)(&lock);
+	list_del_init(&session->node);
+	t->nr_sessions -= last;
+	t->nr_vms -= last && session->taken;
+	wake_up_interruptible(&t->wq);
+	if (t->dead && !t->nr_sessions)
+		kfree(t);
 }
 
 static __poll_t tenant_poll(struct file *file, poll_table *wait)
@@ -139,7 +128,7 @@ static long tenant_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 }
 
 /* Running VMs go on; spare workers learn that nobody will come. */
-static void tenant_end(struct ksplit_tenant *t)
+static int tenant_end(struct ksplit_tenant *t)
 {
 	struct ksplit_session *session;
 
@@ -148,15 +137,16 @@ static void tenant_end(struct ksplit_tenant *t)
 		list_del(&t->node);
 		list_for_each_entry(session, &t->ready, node)
 			ksplit_channel_close(&session->chan);
+		if (!t->nr_sessions)
+			kfree(t);
 	}
 	wake_up_all(&open_wq);
-	ksplit_tenant_put(t);
+	return 0;
 }
 
 static int tenant_release(struct inode *inode, struct file *file)
 {
-	tenant_end(file->private_data);
-	return 0;
+	return tenant_end(file->private_data);
 }
 
 static const struct file_operations tenant_fops = {
@@ -180,7 +170,6 @@ static long bind(struct ksplit_bind __user *arg)
 	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return -ENOMEM;
-	kref_init(&t->ref);
 	t->uid = uid;
 	t->max_vms = b.max_vms ?: KSPLIT_DEF_VMS;
 	t->max_vcpus = b.max_vcpus ?: KSPLIT_DEF_VCPUS;
@@ -194,8 +183,7 @@ static long bind(struct ksplit_bind __user *arg)
 		}
 		list_add(&t->node, &tenants);
 	}
-	fd = anon_inode_getfd("kvm-split-tenant", &tenant_fops, t,
-			      O_RDWR | O_CLOEXEC);
+	fd = anon_inode_getfd("kvm-split-tenant", &tenant_fops, t, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		tenant_end(t);
 	return fd;
@@ -277,8 +265,7 @@ static int control_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static ssize_t control_read(struct file *file, char __user *buf, size_t size,
-			    loff_t *pos)
+static ssize_t control_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct ksplit_want want;
 
@@ -352,8 +339,7 @@ static struct ksplit_session *try_take(kuid_t uid, const struct want *w)
 		return ERR_PTR(nr_controls ? -EAGAIN : -ENODEV);
 	if (t->nr_vms >= t->max_vms)
 		return ERR_PTR(-EMFILE);
-	session = list_first_entry_or_null(&t->ready, struct ksplit_session,
-					   node);
+	session = list_first_entry_or_null(&t->ready, struct ksplit_session, node);
 	if (!session)
 		return ERR_PTR(-EAGAIN);
 	list_del_init(&session->node);
@@ -382,8 +368,7 @@ static struct ksplit_session *wait_take(kuid_t uid)
 	}
 	wake_up_interruptible(&control_wq);
 	left = wait_event_freezable_timeout(open_wq,
-			(session = try_take(uid, w)) != ERR_PTR(-EAGAIN),
-			OPEN_TIMEOUT);
+			(session = try_take(uid, w)) != ERR_PTR(-EAGAIN), OPEN_TIMEOUT);
 	scoped_guard(spinlock, &lock)
 		w->waiters--;
 	return left < 0 ? ERR_PTR(left) : left ? session : ERR_PTR(-ETIMEDOUT);

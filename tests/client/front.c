@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The front's rules, each by a client, a worker or a launcher that breaks them.
+ *
+ *	front [TEST]
+ *
+ * Plays all three parts itself: it needs root, a split kernel and no launcher.
+ * Prints one line a test; exits 0 if all passed.  The worker below serves a few
+ * ioctls of its own (TST_*), which the front forwards like any of KVM's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "uapi/kvm_split.h"
+
+struct words {
+	uint64_t w[4];
+};
+
+#define TST_ECHO	_IOWR(KVMIO, 0xf0, struct words)	/* out = in + 1 */
+#define TST_COPY	_IOWR(KVMIO, 0xf1, struct words)	/* copies, results */
+#define TST_HANG	_IO(KVMIO, 0xf2)	/* no reply, ever */
+#define TST_RESULT	_IO(KVMIO, 0xf3)	/* result = arg */
+#define TST_DIE		_IO(KVMIO, 0xf4)
+#define TST_LATE	_IOWR(KVMIO, 0xf5, struct words)	/* copy after the reply */
+#define TST_COUNT	_IO(KVMIO, 0xf6)	/* RELEASEs seen */
+#define TST_VCPU_FILE	_IO(KVMIO, 0xf7)	/* a file that the call does not make */
+
+/* What KVM_RUN does, by run->request_interrupt_window. */
+enum { RUN_OUT, RUN_IN, RUN_BAD, RUN_HANG, RUN_SIGNAL, RUN_SLOW };
+
+static const char *test;
+
+#define CHECK(cond)							\
+	do {								\
+		if (!(cond)) {						\
+			printf("%s: FAILED at line %d: %s (errno %d)\n",\
+			       test, __LINE__, #cond, errno);		\
+			fflush(stdout);					\
+			_exit(1);					\
+		}							\
+	} while (0)
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* -------------------------------------------------------- worker -- */
+
+static int session = -1, vm_fd = -1, vcpu_fd = -1;
+static uint64_t released;
+static uint8_t worker_run[8192] __attribute__((aligned(4096)));
+
+static int copy(uint64_t call, uint64_t client, void *local, uint32_t len, int write)
+{
+	struct ksplit_copy c = {
+		.call = call, .client = client, .local = (uintptr_t)local,
+		.len = len, .write = write,
+	};
+
+	return ioctl(session, KSPLIT_COPY, &c) ? -errno : 0;
+}
+
+static void give_file(struct ksplit_next *n, int kind, int fd, uint64_t handle, const char *name)
+{
+	n->new_kind = kind;
+	n->new_fd = fd;
+	n->new_handle = handle;
+	strcpy(n->new_name, name);
+}
+
+static void *vcpu_thread(void *arg)
+{
+	static uint8_t prefetch[KSPLIT_PREFETCH_MAX];
+	struct kvm_run *run = (void *)worker_run;
+	struct ksplit_block block;
+	struct ksplit_next n = { .prefetch = (uintptr_t)prefetch,
+				 .kvm_run = (uintptr_t)worker_run };
+
+	(void)arg;
+	for (;;) {
+		if (ioctl(vcpu_fd, KSPLIT_NEXT, &n)) {
+			if (errno == EINTR)
+				continue;
+			return NULL;
+		}
+		n.reply_to = n.id;
+		n.result = 0;
+		if (n.op == KSPLIT_OP_RELEASE) {
+			__atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		if (n.cmd != KVM_RUN) {
+			n.result = n.cmd == TST_RESULT ? (int64_t)n.arg : -ENOTTY;
+			continue;
+		}
+		switch (run->request_interrupt_window) {
+		case RUN_IN:
+			if (run->exit_reason == KVM_EXIT_IO &&
+			    run->io.direction == KVM_EXIT_IO_IN) {
+				run->exit_reason = KVM_EXIT_MMIO;
+				run->mmio.len = 1;
+				run->mmio.phys_addr = worker_run[4096];
+				run->mmio.is_write = 0;
+				break;
+			}
+			/* fallthrough */
+		case RUN_OUT:
+			run->exit_reason = KVM_EXIT_IO;
+			run->io.direction = run->request_interrupt_window == RUN_OUT;
+			run->io.size = 1;
+			run->io.count = 1;
+			run->io.port = 0x80;
+			run->io.data_offset = 4096;
+			run->immediate_exit = 77;	/* not to reach the client */
+			worker_run[4096] = 0x5a;
+			break;
+		case RUN_BAD:
+			run->exit_reason = KVM_EXIT_IO;
+			run->io.size = 1;
+			run->io.count = 1;
+			run->io.data_offset = 1 << 20;
+			break;
+		case RUN_HANG:
+			pause();
+			break;
+		case RUN_SLOW:
+			usleep(300000);
+			run->exit_reason = KVM_EXIT_HLT;
+			break;
+		case RUN_SIGNAL:
+			do {
+				memset(&block, 0, sizeof(block));
+				block.timeout_ns = ~0ull;
+				ioctl(vcpu_fd, KSPLIT_BLOCK, &block);
+			} while (!(block.exit_flags & KSPLIT_EXIT_SIGNAL));
+			run->exit_reason = KVM_EXIT_INTR;
+			n.result = -EINTR;
+			break;
+		}
+	}
+}
+
+static void serve_copy(struct ksplit_next *n, struct words *out)
+{
+	struct words in;
+	uint64_t x = 0;
+
+	out->w[0] = copy(n->id, n->arg, &in, sizeof(in), 0);
+	out->w[1] = copy(n->id, n->arg + 8, &in, sizeof(in), 0);	/* beyond */
+	out->w[2] = copy(n->id, n->arg - 8, &x, 8, 1);			/* before */
+	out->w[3] = copy(n->id + 1000, n->arg, &x, 8, 1);		/* no call */
+	n->out = (uintptr_t)out;
+	n->out_len = sizeof(*out);
+}
+
+static void serve_irqfd(struct ksplit_next *n, const struct kvm_irqfd *irqfd)
+{
+	static uint64_t first;
+	struct ksplit_eventfd e = { .call = n->id, .client_fd = irqfd->fd };
+	int fd = ioctl(session, KSPLIT_EVENTFD, &e);
+	uint64_t one = 1;
+
+	if (fd < 0) {
+		n->result = -errno;
+		return;
+	}
+	if (write(fd, &one, 8) != 8)
+		n->result = -EIO;
+	close(fd);
+	if (!first)
+		first = e.identity;
+	else
+		n->result = first == e.identity;
+	/* What the argument does not name. */
+	e.client_fd = irqfd->gsi;
+	if (ioctl(session, KSPLIT_EVENTFD, &e) >= 0)
+		n->result = -EPERM;
+}
+
+static void serve_ioctl(struct ksplit_next *n, void *prefetch)
+{
+	static struct words out;
+	pthread_t t;
+
+	switch (n->cmd) {
+	case KVM_GET_API_VERSION:
+		n->result = KVM_API_VERSION;
+		break;
+	case KVM_CHECK_EXTENSION:
+		n->result = 1000;
+		break;
+	case KVM_CREATE_VM:
+		if (n->arg == 99) {		/* a lie */
+			n->result = 0;
+			break;
+		}
+		vm_fd = ioctl(session, KSPLIT_CREATE_VM, n->id);
+		if (vm_fd < 0) {
+			n->result = -errno;
+			break;
+		}
+		give_file(n, KSPLIT_FILE_VM, vm_fd, 1, "kvm-vm");
+		break;
+	case KVM_CREATE_VCPU:
+		vcpu_fd = ioctl(vm_fd, KSPLIT_CREATE_VCPU, n->arg);
+		if (vcpu_fd < 0) {
+			n->result = -errno;
+			break;
+		}
+		pthread_create(&t, NULL, vcpu_thread, NULL);
+		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 2, "kvm-vcpu:0/../\n");
+		break;
+	case KVM_GET_STATS_FD:
+		give_file(n, KSPLIT_FILE_STATS, -1, 3, "kvm-vm-stats");
+		break;
+	case KVM_CREATE_DEVICE:
+		give_file(n, KSPLIT_FILE_DEVICE, -1, 4, "kvm-device");
+		break;
+	case KVM_IRQFD:
+		serve_irqfd(n, prefetch);
+		break;
+	case KVM_SET_USER_MEMORY_REGION:
+		break;
+	case TST_ECHO:
+	case TST_LATE:
+		memcpy(&out, prefetch, sizeof(out));
+		for (int i = 0; i < 4; i++)
+			out.w[i]++;
+		n->out = (uintptr_t)&out;
+		n->out_len = sizeof(out);
+		break;
+	case TST_COPY:
+		serve_copy(n, &out);
+		break;
+	case TST_RESULT:
+		n->result = (int64_t)n->arg;
+		break;
+	case TST_COUNT:
+		n->result = __atomic_load_n(&released, __ATOMIC_SEQ_CST);
+		break;
+	case TST_VCPU_FILE:
+		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 9, "x");
+		break;
+	case TST_DIE:
+		_exit(0);
+	default:
+		n->result = -ENOTTY;
+	}
+}
+
+/* Returns the exit status: 0 if the client ended it (-ESHUTDOWN). */
+static int worker(int tenant)
+{
+	static uint8_t prefetch[KSPLIT_PREFETCH_MAX];
+	struct ksplit_next n = { .prefetch = (uintptr_t)prefetch };
+	uint64_t late = 0, x;
+	struct words late_arg;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	session = ioctl(tenant, KSPLIT_SERVE);
+	CHECK(session >= 0);
+	close(tenant);
+	for (;;) {
+		if (ioctl(session, KSPLIT_NEXT, &n)) {
+			if (errno == EINTR)
+				continue;
+			return errno == ESHUTDOWN ? 0 : 1;
+		}
+		if (late) {	/* its client has returned: out of reach */
+			x = copy(late, n.arg, &late_arg, 8, 1);
+			late = 0;
+			if ((int64_t)x != -ENOENT)
+				return 1;
+		}
+		memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+		n.reply_to = n.id;
+		if (n.op == KSPLIT_OP_RELEASE) {
+			__atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
+		} else if (n.op == KSPLIT_OP_READ) {
+			n.out = (uintptr_t)prefetch;
+			n.out_len = n.arg < 6000 ? n.len < 6000 - n.arg ? n.len : 6000 - n.arg : 0;
+			if (n.out_len > sizeof(prefetch))
+				n.out_len = sizeof(prefetch);
+			memset(prefetch, 'a' + n.arg % 3, sizeof(prefetch));
+			n.result = n.out_len;
+		} else if (n.cmd == TST_HANG) {
+			n.reply_to = 0;
+		} else {
+			serve_ioctl(&n, prefetch);
+			if (n.cmd == TST_LATE)
+				late = n.id;
+		}
+	}
+}
+
+/* ------------------------------------------------------- launcher -- */
+
+static int control, tenant;
+
+static pid_t start_worker(void)
+{
+	struct pollfd p = { .fd = tenant, .events = POLLIN };
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid)
+		_exit(worker(tenant));
+	/* Until the tenant has a spare session. */
+	while (poll(&p, 1, 0) > 0)
+		usleep(2000);
+	return pid;
+}
+
+static void start_tenant(uint32_t max_vms)
+{
+	struct ksplit_bind b = { .uid = getuid(), .max_vms = max_vms };
+
+	control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+	CHECK(control >= 0);
+	CHECK(ioctl(control, KSPLIT_GET_VERSION) == KSPLIT_ABI_VERSION);
+	tenant = ioctl(control, KSPLIT_BIND, &b);
+	CHECK(tenant >= 0);
+	CHECK(ioctl(control, KSPLIT_BIND, &b) < 0 && errno == EEXIST);
+}
+
+static int exit_of(pid_t pid)
+{
+	int status;
+
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* ---------------------------------------------------------- tests -- */
+
+static int kvm, vm, vcpu;
+static struct kvm_run *run;
+static pid_t worker_pid;
+
+static void open_kvm(void)
+{
+	start_tenant(0);
+	worker_pid = start_worker();
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(kvm >= 0);
+}
+
+static void open_vcpu(void)
+{
+	open_kvm();
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(vm >= 0);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	CHECK(vcpu >= 0);
+	CHECK(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0) == 3 * 4096);
+	run = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	CHECK(run != MAP_FAILED);
+}
+
+static void test_launcher(void)
+{
+	struct ksplit_deny d = { .uid = getuid(), .error = EACCES };
+	struct ksplit_want w;
+	double start = now();
+	pid_t pid;
+
+	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == ENODEV);
+	CHECK(now() - start < 1);
+	control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+	CHECK(control >= 0);
+	pid = fork();
+	if (!pid) {
+		close(control);
+		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
+	}
+	CHECK(read(control, &w, sizeof(w)) == sizeof(w));
+	CHECK(w.uid == getuid() && w.pid == (uint32_t)pid);
+	fcntl(control, F_SETFL, O_NONBLOCK);
+	CHECK(read(control, &w, sizeof(w)) < 0 && errno == EAGAIN);
+	CHECK(!ioctl(control, KSPLIT_DENY, &d));
+	CHECK(exit_of(pid) == EACCES);
+	/* The refusal is remembered, for a second. */
+	start = now();
+	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == EACCES);
+	CHECK(now() - start < 1);
+	sleep(2);
+	pid = fork();
+	if (!pid)
+		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
+	while (read(control, &w, sizeof(w)) < 0)
+		usleep(10000);
+	kill(pid, SIGKILL);
+	CHECK(exit_of(pid) == 1000 + SIGKILL);
+	/* Nobody brings a worker. */
+	start = now();
+	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == ENODEV);
+	CHECK(now() - start > 3 && now() - start < 9);
+}
+
+static void test_limit(void)
+{
+	int fd[2];
+
+	start_tenant(2);
+	for (int i = 0; i < 2; i++) {
+		start_worker();
+		fd[i] = open("/dev/kvm", O_RDWR);
+		CHECK(fd[i] >= 0);
+	}
+	worker_pid = start_worker();
+	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == EMFILE);
+	/* The tenant's end is the spare worker's. */
+	close(tenant);
+	CHECK(exit_of(worker_pid) == 0);
+	CHECK(ioctl(fd[0], KVM_GET_API_VERSION, 0) == 12);
+}
+
+static void test_calls(void)
+{
+	struct words w = { { 1, 2, 3, 4 } };
+	uint64_t guard[6] = { 0 };
+	struct words *inner = (void *)&guard[1];
+
+	open_kvm();
+	CHECK(ioctl(kvm, KVM_GET_API_VERSION, 0) == 12);
+	CHECK(!ioctl(kvm, TST_ECHO, &w) && w.w[0] == 2 && w.w[3] == 5);
+	CHECK(!ioctl(kvm, TST_COPY, inner));
+	CHECK((int64_t)guard[1] == 0 && (int64_t)guard[2] == -EPERM);
+	CHECK((int64_t)guard[3] == -EPERM && (int64_t)guard[4] == -ENOENT);
+	CHECK(!guard[0] && !guard[5]);
+	CHECK(ioctl(kvm, TST_ECHO, 8) < 0 && errno == EFAULT);
+	CHECK(!ioctl(kvm, TST_LATE, &w));
+	CHECK(!ioctl(kvm, TST_ECHO, &w));
+	CHECK(ioctl(kvm, _IO('T', 1), 0) < 0 && errno == ENOTTY);
+	close(kvm);
+	CHECK(exit_of(worker_pid) == 0);
+}
+
+static void test_lies(void)
+{
+	struct kvm_create_device cd = { .type = 1, .fd = -1 };
+
+	open_kvm();
+	CHECK(ioctl(kvm, KVM_CREATE_VM, 99) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO) < 0);
+	CHECK(ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS) == 1000);
+	CHECK(ioctl(kvm, TST_RESULT, -512L) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, TST_RESULT, -5000L) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, TST_RESULT, -EXDEV) < 0 && errno == EXDEV);
+	CHECK(ioctl(kvm, TST_VCPU_FILE, 0) < 0 && errno == EIO);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(vm >= 0);
+	CHECK(ioctl(vm, TST_VCPU_FILE, 0) < 0 && errno == EIO);
+	CHECK(!ioctl(vm, KVM_CREATE_DEVICE, &cd));
+	CHECK(fcntl(cd.fd, F_GETFD) == FD_CLOEXEC);
+	/* A descriptor that cannot be told is not made, and the worker knows. */
+	CHECK(ioctl(vm, KVM_CREATE_DEVICE, 8) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, TST_COUNT, 0) == 0);
+	close(cd.fd);
+	CHECK(ioctl(kvm, TST_COUNT, 0) == 1);
+}
+
+static void test_files(void)
+{
+	char link[64], name[64] = "";
+	char buf[8192];
+	int stats;
+	pid_t pid;
+
+	open_vcpu();
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", vcpu);
+	CHECK(readlink(link, name, sizeof(name) - 1) > 0);
+	CHECK(strstr(name, "kvm-vcpu:0-") && !strchr(name, '\n'));
+	CHECK(mmap(NULL, 4 * 4096, PROT_READ, MAP_SHARED, vcpu, 0) == MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 3 * 4096) == MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vm, 0) == MAP_FAILED);
+	stats = ioctl(vm, KVM_GET_STATS_FD, 0);
+	CHECK(stats >= 0);
+	CHECK(pread(stats, buf, 100, 1) == 100 && buf[0] == 'b');
+	CHECK(pread(stats, buf, sizeof(buf), 5999) == 1);
+	CHECK(pread(stats, buf, sizeof(buf), 7000) == 0);
+	CHECK(read(vm, buf, 1) < 0 && errno == EINVAL);
+	pid = fork();
+	if (!pid)	/* not the VM's address space */
+		_exit(ioctl(vm, TST_RESULT, 0) < 0 ? errno : 0);
+	CHECK(exit_of(pid) == EIO);
+	close(stats);
+	munmap(run, 3 * 4096);
+	close(vcpu);
+	close(vm);
+	while (ioctl(kvm, TST_COUNT, 0) < 3)
+		usleep(1000);
+	close(kvm);
+	CHECK(exit_of(worker_pid) == 0);
+}
+
+static void test_run(void)
+{
+	open_vcpu();
+	CHECK(ioctl(vcpu, KVM_RUN, 1) < 0 && errno == EINVAL);
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+	CHECK(run->exit_reason == KVM_EXIT_IO && run->io.port == 0x80);
+	CHECK(((uint8_t *)run)[run->io.data_offset] == 0x5a);
+	CHECK(run->immediate_exit == 0);
+	run->request_interrupt_window = RUN_IN;
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+	CHECK(run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_IN);
+	((uint8_t *)run)[4096] = 0xc3;
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+	CHECK(run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == 0xc3);
+	run->request_interrupt_window = RUN_BAD;
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
+	CHECK(run->exit_reason == KVM_EXIT_MMIO);
+	CHECK(ioctl(vm, TST_RESULT, 0) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, TST_RESULT, 3) == 3);
+}
+
+static volatile int signals;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	signals++;
+}
+
+static void alarm_in(int ms)
+{
+	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+static void test_signal(void)
+{
+	struct { uint32_t len; uint8_t set[8]; } __attribute__((packed)) mask = { .len = 8 };
+	struct sigaction sa = { .sa_handler = on_signal };
+	sigset_t alrm;
+	double start;
+
+	sigaction(SIGALRM, &sa, NULL);
+	open_vcpu();
+	/* Answered. */
+	run->request_interrupt_window = RUN_SIGNAL;
+	for (int i = 1; i <= 3; i++) {
+		alarm_in(50);
+		CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EINTR);
+		CHECK(signals == i && run->exit_reason == KVM_EXIT_INTR);
+	}
+	/* An interruption is of one call. */
+	run->request_interrupt_window = RUN_OUT;
+	CHECK(!ioctl(vcpu, KVM_RUN, 0));
+	/* A signal mask of KVM's: blocked outside, open inside, stays pending. */
+	sigemptyset(&alrm);
+	sigaddset(&alrm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alrm, NULL);
+	CHECK(!ioctl(vcpu, KVM_SET_SIGNAL_MASK, &mask));
+	run->request_interrupt_window = RUN_SIGNAL;
+	alarm_in(50);
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EINTR && signals == 3);
+	CHECK(!ioctl(vcpu, KVM_SET_SIGNAL_MASK, NULL));
+	sigprocmask(SIG_UNBLOCK, &alrm, NULL);
+	CHECK(signals == 4);
+	/* Late, but in time. */
+	run->request_interrupt_window = RUN_SLOW;
+	alarm_in(50);
+	CHECK(!ioctl(vcpu, KVM_RUN, 0) && run->exit_reason == KVM_EXIT_HLT);
+	/* Not answered. */
+	run->request_interrupt_window = RUN_HANG;
+	start = now();
+	alarm_in(50);
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
+	CHECK(now() - start > 1 && now() - start < 5);
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
+}
+
+static void test_eventfd(void)
+{
+	int a = eventfd(0, 0), b = eventfd(0, 0), c = dup(a);
+	struct kvm_irqfd irqfd = { .fd = a, .gsi = b };
+	uint64_t x;
+
+	open_vcpu();
+	CHECK(ioctl(vm, KVM_IRQFD, &irqfd) == 0);
+	CHECK(read(a, &x, 8) == 8 && x == 1);
+	irqfd.fd = c;
+	CHECK(ioctl(vm, KVM_IRQFD, &irqfd) == 1);
+	irqfd.fd = b;
+	irqfd.gsi = a;
+	CHECK(ioctl(vm, KVM_IRQFD, &irqfd) == 0);
+	irqfd.fd = 0;		/* no eventfd */
+	CHECK(ioctl(vm, KVM_IRQFD, &irqfd) < 0 && errno == EINVAL);
+	irqfd.fd = 999;
+	CHECK(ioctl(vm, KVM_IRQFD, &irqfd) < 0 && errno == EBADF);
+}
+
+static void test_death(void)
+{
+	pid_t pid;
+
+	/* A client that dies in a call that nobody answers. */
+	open_kvm();
+	pid = fork();
+	if (!pid) {
+		ioctl(kvm, TST_HANG, 0);
+		_exit(1);
+	}
+	usleep(100000);
+	kill(pid, SIGKILL);
+	CHECK(exit_of(pid) == 1000 + SIGKILL);
+	/* A worker that dies with calls in progress. */
+	pid = fork();
+	if (!pid)
+		_exit(ioctl(kvm, TST_HANG, 0) < 0 ? errno : 0);
+	usleep(100000);
+	CHECK(ioctl(kvm, TST_DIE, 0) < 0 && errno == EIO);
+	CHECK(exit_of(pid) == EIO);
+	CHECK(ioctl(kvm, KVM_GET_API_VERSION, 0) < 0 && errno == EIO);
+	close(kvm);
+	exit_of(worker_pid);
+	/* A worker that dies in KVM_RUN. */
+	worker_pid = start_worker();
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(kvm >= 0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(vm >= 0);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	CHECK(vcpu >= 0);
+	run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	CHECK(run != MAP_FAILED);
+	run->request_interrupt_window = RUN_HANG;
+	pid = fork();
+	if (!pid) {
+		usleep(200000);
+		kill(worker_pid, SIGKILL);
+		_exit(0);
+	}
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
+	exit_of(pid);
+	/* A client that dies in KVM_RUN: the worker's session ends. */
+	exit_of(worker_pid);
+	close(vcpu);
+	close(vm);
+	close(kvm);
+	worker_pid = start_worker();
+	pid = fork();
+	if (!pid) {
+		kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+		vm = ioctl(kvm, KVM_CREATE_VM, 0);
+		vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+		run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+		run->request_interrupt_window = RUN_SIGNAL;
+		ioctl(vcpu, KVM_RUN, 0);
+		_exit(1);
+	}
+	usleep(300000);
+	kill(pid, SIGKILL);
+	CHECK(exit_of(pid) == 1000 + SIGKILL);
+	CHECK(exit_of(worker_pid) == 0);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "launcher", test_launcher },
+	{ "limit", test_limit },
+	{ "calls", test_calls },
+	{ "lies", test_lies },
+	{ "files", test_files },
+	{ "run", test_run },
+	{ "signal", test_signal },
+	{ "eventfd", test_eventfd },
+	{ "death", test_death },
+};
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		pid_t pid;
+
+		test = tests[i].name;
+		if (argc > 1 && strcmp(argv[1], test))
+			continue;
+		fflush(stdout);
+		/* A group of its own, of which nothing is to survive. */
+		pid = fork();
+		if (!pid) {
+			setpgid(0, 0);
+			tests[i].run();
+			printf("%s: ok\n", test);
+			fflush(stdout);
+			_exit(0);
+		}
+		failed |= exit_of(pid);
+		kill(-pid, SIGKILL);
+		usleep(100000);
+	}
+	return failed ? 1 : 0;
+}
