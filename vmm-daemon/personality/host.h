@@ -79,4 +79,19 @@ int host_membarrier(void);
 
 host_ns_t host_clock_ns(int clock);
 
+/**
+ * struct host_tsc_pair - a clock and the TSC at one moment
+ * @tsc:	between the two reads of the TSC that enclose that of the clock
+ * @ns:		the clock
+ * @error:	half the distance of those two reads, in cycles
+ */
+struct host_tsc_pair {
+	unsigned long long tsc;
+	host_ns_t ns;
+	unsigned long long error;
+};
+
+/* The best of a few tries. */
+struct host_tsc_pair host_tsc_pair(int clock);
+
 #endif /* KSPLIT_HOST_H */

@@ -77,6 +77,13 @@ void ksplit_idle_enter(void);
 /** ksplit_idle_exit() - back to kernel code; waits for a cross call's end */
 void ksplit_idle_exit(void);
 
+/**
+ * ksplit_timekeeper_tick() - bring KVM's copy of the timekeeper up to date
+ *
+ * Runs by itself once a second; tests call it.
+ */
+void ksplit_timekeeper_tick(void);
+
 /*
  * Whether va lies in the arena: page-structured memory of the worker's own,
  * where physical and virtual addresses are the same.

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Clocks: the kernel's ktime_get*() family on the host's, read through its
- * vDSO; jiffies; delays; and the notifier through which KVM learns of changes
- * of the timekeeper.
+ * vDSO; jiffies; and delays.
  *
  * jiffies has no tick here.  Invariant: it never runs backwards, and is right
  * whenever a timer runs or is set and whenever a clock of this file was read.
  */
-#include <linux/clocksource.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
-#include <linux/pvclock_gtod.h>
 #include <linux/timekeeping.h>
-#include <linux/timekeeper_internal.h>
 #include <linux/timex.h>
 #include <asm/msr.h>
 #include <asm/tsc.h>
 
-#include "../ksplit_ops.h"
 #include "internal.h"
 
 u64 jiffies_64 = INITIAL_JIFFIES;
@@ -280,33 +275,4 @@ void set_normalized_timespec64(struct timespec64 *ts, time64_t sec, s64 nsec)
 	}
 	ts->tv_sec = sec;
 	ts->tv_nsec = nsec;
-}
-
-/* --------------------------------------- the timekeeper, for kvmclock --- */
-
-/*
- * A clock source without vDSO mode: KVM then serves kvmclock from
- * ktime_get_raw() for each vCPU, without a master clock.
- */
-static struct clocksource clock = {
-	.name		 = "host",
-	.mask		 = CLOCKSOURCE_MASK(64),
-	.vdso_clock_mode = VDSO_CLOCKMODE_NONE,
-};
-
-static struct timekeeper timekeeper;
-
-int pvclock_gtod_register_notifier(struct notifier_block *nb)
-{
-	timekeeper.tkr_mono.clock = &clock;
-	timekeeper.tkr_raw.clock = &clock;
-	timekeeper.xtime_sec = ktime_get_real_seconds();
-	timekeeper.offs_boot = host_clock_ns(HOST_CLOCK_BOOTTIME) -
-			       host_clock_ns(HOST_CLOCK_MONOTONIC);
-	return nb->notifier_call(nb, 0, &timekeeper);
-}
-
-int pvclock_gtod_unregister_notifier(struct notifier_block *nb)
-{
-	return 0;
 }

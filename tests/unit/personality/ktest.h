@@ -36,6 +36,9 @@
 	X(hrtimer_storm)			\
 	X(timer_list_order)			\
 	X(clocks_agree)				\
+	X(timekeeper_follows_tsc)		\
+	X(timekeeper_gives_up)			\
+	X(timekeeper_without_tsc)		\
 	X(work_queued_once)			\
 	X(work_requeues_itself)			\
 	X(work_cancel)				\
