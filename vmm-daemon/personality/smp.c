@@ -290,13 +290,14 @@ void ksplit_cpuhp_online(unsigned int cpu)
 	unsigned int i;
 
 	mutex_lock(&hp_lock);
-	for (i = 0; i < nr_hp; i++)
-		if (hp_states[i].startup && hp_states[i].startup(cpu))
-			host_abort("a thread could not be made a CPU");
 	down_write(&hp_sem);
 	cpumask_set_cpu(cpu, &__cpu_online_mask);
 	cpumask_set_cpu(cpu, &__cpu_active_mask);
 	up_write(&hp_sem);
+	/* States of the ONLINE section: the CPU is online when they start. */
+	for (i = 0; i < nr_hp; i++)
+		if (hp_states[i].startup && hp_states[i].startup(cpu))
+			host_abort("a thread could not be made a CPU");
 	mutex_unlock(&hp_lock);
 }
 
@@ -305,13 +306,13 @@ void ksplit_cpuhp_offline(unsigned int cpu)
 	int i;
 
 	mutex_lock(&hp_lock);
+	for (i = nr_hp; i-- > 0; )
+		if (hp_states[i].teardown)
+			hp_states[i].teardown(cpu);
 	down_write(&hp_sem);
 	cpumask_clear_cpu(cpu, &__cpu_online_mask);
 	cpumask_clear_cpu(cpu, &__cpu_active_mask);
 	up_write(&hp_sem);
-	for (i = nr_hp; i-- > 0; )
-		if (hp_states[i].teardown)
-			hp_states[i].teardown(cpu);
 	mutex_unlock(&hp_lock);
 }
 
