@@ -43,6 +43,9 @@ int host_futex_wait(const void *addr, unsigned int val, host_ns_t deadline);
 int host_futex_wake(const void *addr, int nr);
 
 void host_sleep_ns(host_ns_t ns);
+void host_yield(void);
+/* Let the caller's timed waits end on time, not up to 50 us later. */
+void host_wake_precisely(void);
 
 /* ------------------------------------------------------------- memory -- */
 

@@ -8,6 +8,7 @@
  * timer whose callback runs just now; hrtimer_cancel() returns after that.  A
  * timer may be freed by its own callback, or by anyone after hrtimer_cancel().
  */
+#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -69,6 +70,7 @@ struct canceller {
 
 static struct canceller *cancellers;
 static struct task_struct *timer_task;
+static struct completion timer_started;
 
 static struct hrtimer_clock_base *base_of(clockid_t clock)
 {
@@ -191,6 +193,8 @@ static void timer_thread(void *arg)
 	u32 seq;
 
 	timer_task = current;
+	host_wake_precisely();
+	complete(&timer_started);
 	raw_spin_lock_irq(&timer_lock);
 	for (;;) {
 		ksplit_update_jiffies();
@@ -212,13 +216,18 @@ static void timer_thread(void *arg)
 
 int ksplit_timers_init(void)
 {
-	int i;
+	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(bases); i++) {
 		bases[i].index = i;
 		timerqueue_init_head(&bases[i].active);
 	}
-	return ksplit_thread_create("timer", timer_thread, NULL);
+	init_completion(&timer_started);
+	ret = ksplit_thread_create("timer", timer_thread, NULL);
+	/* Its set-up takes system calls that a sandbox would not allow. */
+	if (!ret)
+		wait_for_completion(&timer_started);
+	return ret;
 }
 
 /* ---------------------------------------------------------------- API --- */

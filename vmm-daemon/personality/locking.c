@@ -5,7 +5,9 @@
  *
  * A waiter spins for about as long as a short critical section takes and then
  * sleeps, since the holder may have lost its CPU.  Uncontended operations make
- * no system call.
+ * no system call.  Who waits for the writer of a rwlock_t for more than
+ * BREAK_NS sets its NEED_RESCHED flag: KVM then lets go of mmu_lock at the next
+ * cond_resched_rwlock_write().
  *
  * Invariant: a zeroed lock is free, so that static initialisers and memory
  * from kzalloc() hold.  Unlocking may be the last access to the lock's memory
@@ -20,6 +22,7 @@
 #include "internal.h"
 
 #define SPIN_LIMIT	128
+#define BREAK_NS	NSEC_PER_MSEC
 
 /* ------------------------------------------------- one-word locks ------- */
 
@@ -142,13 +145,13 @@ void __lockfunc _raw_spin_unlock_irqrestore(raw_spinlock_t *lock,
  * notify word, which writers sleep on.  New readers wait while a writer waits.
  */
 #define RW_READERS		0x3fffffffu	/* count of readers, or .. */
-#define RW_WRITER		RW_READERS	/* .. all ones: a writer */
+#define RW_WRITER		0x3fff0000u	/* .. a writer, and its CPU */
 #define RW_READERS_WAIT		(1u << 30)
 #define RW_WRITERS_WAIT		(1u << 31)
 
 static __always_inline bool rw_readable(u32 s)
 {
-	return (s & RW_READERS) < RW_READERS - 1 &&
+	return (s & RW_READERS) < RW_WRITER - 1 &&
 	       !(s & (RW_READERS_WAIT | RW_WRITERS_WAIT));
 }
 
@@ -195,13 +198,33 @@ static u32 rw_spin(u32 *state, bool write)
 	for (i = 0; ; i++) {
 		s = READ_ONCE(*state);
 		if (write ? rw_free(s) || (s & RW_WRITERS_WAIT) :
-			    (s & RW_READERS) != RW_WRITER ||
+			    (s & RW_READERS) < RW_WRITER ||
 			    (s & (RW_READERS_WAIT | RW_WRITERS_WAIT)))
 			return s;
 		if (i == SPIN_LIMIT)
 			return s;
 		cpu_relax();
 	}
+}
+
+/* What a writer puts into the state. */
+static __always_inline u32 rw_me(void)
+{
+	BUILD_BUG_ON(NR_CPUS > 0xffff);
+	return RW_WRITER + raw_smp_processor_id();
+}
+
+/* Sleep; after a while ask the writer of state s to make room. */
+static void rw_wait(u32 *word, u32 val, u32 s)
+{
+	if ((s & RW_READERS) >= RW_WRITER) {
+		host_ns_t patience = host_clock_ns(HOST_CLOCK_MONOTONIC) + BREAK_NS;
+
+		if (host_futex_wait(word, val, patience) != -ETIMEDOUT)
+			return;
+		set_tsk_need_resched(&ksplit_threads[s & 0xffff]->task);
+	}
+	host_futex_wait(word, val, HOST_FOREVER);
 }
 
 static __always_inline bool rw_read_trylock(u32 *state)
@@ -227,7 +250,8 @@ static noinline void rw_read_lock_slow(u32 *state)
 		if (!(s & RW_READERS_WAIT) &&
 		    !try_cmpxchg(state, &s, s | RW_READERS_WAIT))
 			continue;
-		host_futex_wait(state, s | RW_READERS_WAIT, HOST_FOREVER);
+		s |= RW_READERS_WAIT;
+		rw_wait(state, s, s);
 		s = rw_spin(state, false);
 	}
 }
@@ -252,7 +276,7 @@ static __always_inline bool rw_write_trylock(u32 *state)
 	u32 s = READ_ONCE(*state);
 
 	while (rw_free(s))
-		if (try_cmpxchg_acquire(state, &s, s | RW_WRITER))
+		if (try_cmpxchg_acquire(state, &s, s | rw_me()))
 			return true;
 	return false;
 }
@@ -263,8 +287,7 @@ static noinline void rw_write_lock_slow(u32 *state, u32 *notify)
 
 	for (;;) {
 		if (rw_free(s)) {
-			if (try_cmpxchg_acquire(state, &s,
-						s | RW_WRITER | others))
+			if (try_cmpxchg_acquire(state, &s, s | rw_me() | others))
 				return;
 			continue;
 		}
@@ -277,7 +300,7 @@ static noinline void rw_write_lock_slow(u32 *state, u32 *notify)
 		s = READ_ONCE(*state);
 		if (rw_free(s) || !(s & RW_WRITERS_WAIT))
 			continue;
-		host_futex_wait(notify, seq, HOST_FOREVER);
+		rw_wait(notify, seq, s);
 		s = rw_spin(state, true);
 	}
 }
@@ -286,13 +309,14 @@ static __always_inline void rw_write_lock(u32 *state, u32 *notify)
 {
 	u32 s = 0;
 
-	if (unlikely(!try_cmpxchg_acquire(state, &s, RW_WRITER)))
+	if (unlikely(!try_cmpxchg_acquire(state, &s, rw_me())))
 		rw_write_lock_slow(state, notify);
 }
 
 static __always_inline void rw_write_unlock(u32 *state, u32 *notify)
 {
-	u32 s = raw_atomic_sub_return(RW_WRITER, (atomic_t *)state);
+	u32 writer = READ_ONCE(*state) & RW_READERS;
+	u32 s = raw_atomic_sub_return(writer, (atomic_t *)state);
 
 	if (unlikely(s))
 		rw_wake(state, notify, s);

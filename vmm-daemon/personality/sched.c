@@ -58,6 +58,7 @@ void ksplit_idle_exit(void)
 static bool block_vcpu(struct ksplit_thread *t, host_ns_t deadline)
 {
 	struct ksplit_block block = { .timeout_ns = HOST_FOREVER };
+	int ret;
 
 	if (deadline != HOST_FOREVER) {
 		host_ns_t now = host_clock_ns(HOST_CLOCK_MONOTONIC);
@@ -66,8 +67,9 @@ static bool block_vcpu(struct ksplit_thread *t, host_ns_t deadline)
 			return false;
 		block.timeout_ns = deadline - now;
 	}
-	ksplit_ops->block(t->vcpu_fd, &block);
-	if (block.exit_flags & KSPLIT_EXIT_SIGNAL)
+	ret = ksplit_ops->block(t->vcpu_fd, &block);
+	/* With an error the VM is dead: out of KVM_RUN, to hear of it there. */
+	if ((ret < 0 && ret != -EINTR) || (block.exit_flags & KSPLIT_EXIT_SIGNAL))
 		set_tsk_thread_flag(&t->task, TIF_SIGPENDING);
 	return true;
 }
@@ -127,7 +129,7 @@ void __sched io_schedule(void)
 void __sched yield(void)
 {
 	ksplit_run_calls();
-	host_sleep_ns(1000);
+	host_yield();
 }
 
 signed long __sched schedule_timeout(signed long timeout)
@@ -360,9 +362,14 @@ bool single_task_running(void)
 	return false;
 }
 
+/*
+ * The host has no directed yield for us.  A plain one lets a preempted lock
+ * holder run if it waits for this CPU, which is what KVM is after.
+ */
 int __sched yield_to(struct task_struct *task, bool preempt)
 {
-	return -ESRCH;
+	host_yield();
+	return 1;
 }
 
 void migrate_disable(void)

@@ -11,9 +11,11 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -134,6 +136,17 @@ void host_sleep_ns(host_ns_t ns)
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
 		;
+}
+
+void host_yield(void)
+{
+	sched_yield();
+}
+
+void host_wake_precisely(void)
+{
+	/* Only costs punctuality if it fails. */
+	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 }
 
 int host_membarrier(void)

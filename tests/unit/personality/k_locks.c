@@ -215,6 +215,39 @@ void rwlock_writer_not_starved(void)
 	kt_join();
 }
 
+static u32 breaks;
+
+/* As KVM zaps: for long, under mmu_lock, but with a look around. */
+static void zapper(void *arg)
+{
+	write_lock(&rw);
+	WRITE_ONCE(waiter_started, 1);
+	while (!READ_ONCE(stop)) {
+		if (need_resched() && cond_resched_rwlock_write(&rw))
+			breaks++;
+		cpu_relax();
+	}
+	write_unlock(&rw);
+}
+
+void rwlock_writer_makes_room(void)
+{
+	int i;
+
+	kt_spawn(zapper, NULL);
+	while (!READ_ONCE(waiter_started))
+		cpu_relax();
+	for (i = 0; i < 10; i++) {
+		read_lock(&rw);
+		read_unlock(&rw);
+		write_lock(&rw);
+		write_unlock(&rw);
+	}
+	WRITE_ONCE(stop, true);
+	kt_join();
+	CHECK(breaks > 0);
+}
+
 static void sem_thread(void *arg)
 {
 	int i;

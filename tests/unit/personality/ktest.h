@@ -13,6 +13,7 @@
 	X(spin_waiter_sleeps)			\
 	X(rwlock_excludes)			\
 	X(rwlock_writer_not_starved)		\
+	X(rwlock_writer_makes_room)		\
 	X(rwsem_excludes)			\
 	X(mutex_excludes)			\
 	X(wait_ping_pong)			\
