@@ -10,6 +10,7 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>
+#include <linux/radix-tree.h>
 
 #include "../personality/personality.h"
 #include "backend.h"
@@ -77,7 +78,10 @@ int ksplit_libkvm_init(const struct ksplit_ops *ops, unsigned int max_threads)
 	if (r)
 		return fail("set-up of threads and memory", r);
 
-	/* 4. KVM itself: parameters first, then vendor operations, then init. */
+	/* 4. Library code that a booting kernel initialises by name. */
+	radix_tree_init();
+
+	/* 5. KVM itself: parameters first, then vendor operations, then init. */
 	r = set_params();
 	if (r)
 		return fail("setting a module parameter", r);

@@ -36,7 +36,7 @@ void client_create_vm(struct client_vm *vm);
 /* The calling thread becomes the vCPU's. */
 void client_create_vcpu(struct client_vm *vm, unsigned long id,
 			struct client_vcpu *vcpu);
-/* Zeroed guest memory; the slot is registered. Returns its address here. */
+/* Register a slot. Returns its window, which is all the memory it has. */
 void *client_add_slot(struct client_vm *vm, uint32_t slot, uint64_t gpa,
 		      uint64_t size, uint32_t flags);
 /* Flat real mode at ip. */

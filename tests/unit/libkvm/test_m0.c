@@ -3,12 +3,16 @@
  * libkvm on the fake machine, first life: initialisation, VM, vCPU, exits.
  */
 #include <check.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "libkvm/libkvm.h"
 #include "ops_fake.h"
+#include "personality/personality.h"
 
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
@@ -17,6 +21,13 @@
 
 #define GUEST_PHYSICAL	0x2400
 #define GUEST_RIP	0x681e
+#define ENTRY_INTR_INFO	0x4016
+
+#define EPT_READ	(1ull << 0)
+#define EPT_WRITE	(1ull << 1)
+#define EPT_GLA_VALID	(3ull << 7)
+
+#define MSI_NMI		(4u << 8)
 
 static struct client_vm vm;
 static struct client_vcpu vcpu;
@@ -95,6 +106,285 @@ START_TEST(test_io_and_hlt)
 }
 END_TEST
 
+static void guest_cpuid(struct fake_entry *e, void *arg)
+{
+	switch (e->entry) {
+	case 0:
+		e->run->regs[0] = 0;
+		e->run->regs[1] = 0;
+		fake_exit(e, EXIT_CPUID, 0, 2);
+		break;
+	default:
+		/* KVM has answered and stepped over the instruction. */
+		ck_assert_uint_eq(e->run->regs[0], 1);
+		ck_assert_uint_eq(e->run->regs[3], 0x11223344);
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), 0x1002);
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+START_TEST(test_cpuid)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[2];
+	} cpuid = {
+		.head.nent = 2,
+		.entry[0] = { .function = 0, .eax = 1, .ebx = 0x11223344 },
+		.entry[1] = { .function = 1, .eax = 0x506e3 },
+	};
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_CPUID2, &cpuid), 0);
+	fake_set_guest(vcpu.fd, guest_cpuid, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+static void guest_touch(struct fake_entry *e, void *arg)
+{
+	uint64_t *ret_spte = arg;
+	int level;
+
+	switch (e->entry) {
+	case 0:
+		ck_assert_uint_eq(fake_walk_ept(e, 0x203000, NULL), 0);
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_WRITE | EPT_GLA_VALID, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x203000;
+		break;
+	default:
+		*ret_spte = fake_walk_ept(e, 0x203000, &level);
+		ck_assert_int_eq(level, 2);
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+START_TEST(test_ept_violation)
+{
+	uint64_t spte = 0;
+	uint64_t *page;
+
+	fake_set_guest(vcpu.fd, guest_touch, &spte);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+	/* Writable, write-back, and its frame is the slot's window. */
+	ck_assert_uint_eq(spte & 7, 7);
+	ck_assert_uint_eq(spte >> 3 & 7, 6);
+	page = (uint64_t *)(spte & 0x000fffffffe00000);
+	ck_assert_uint_eq((uintptr_t)page % (1ul << 30), 0x200000);
+	page[0] = 1;
+}
+END_TEST
+
+static void guest_mmio(struct fake_entry *e, void *arg)
+{
+	switch (e->entry) {
+	case 0:
+		e->run->regs[0] = 'x';
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_WRITE | EPT_GLA_VALID, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x4008000;
+		break;
+	default:
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), 0x1003);
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+START_TEST(test_mmio)
+{
+	static const unsigned char code[] = { 0xa2, 0x00, 0x80 }; /* mov %al, 0x8000 */
+	struct kvm_sregs sregs;
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_SREGS, &sregs), 0);
+	sregs.ds.base = 0x4000000;
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_SREGS, &sregs), 0);
+	memcpy((char *)ram + 0x1000, code, sizeof(code));
+
+	fake_set_guest(vcpu.fd, guest_mmio, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_MMIO);
+	ck_assert_uint_eq(vcpu.run->mmio.phys_addr, 0x4008000);
+	ck_assert_uint_eq(vcpu.run->mmio.len, 1);
+	ck_assert_uint_eq(vcpu.run->mmio.is_write, 1);
+	ck_assert_uint_eq(vcpu.run->mmio.data[0], 'x');
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+static void guest_backing(struct fake_entry *e, void *arg)
+{
+	if (e->entry == 0) {
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_READ, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x3000;
+		e->run->exit_flags |= KSPLIT_EXIT_BACKING;
+		e->run->backing = 0x12343000;
+		e->run->backing_write = 0;
+		return;
+	}
+	fake_exit(e, EXIT_HLT, 0, 1);
+}
+
+START_TEST(test_backing)
+{
+	struct fake_stats stats;
+
+	fake_reset_stats();
+	fake_set_guest(vcpu.fd, guest_backing, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+	fake_get_stats(&stats);
+	ck_assert_uint_eq(stats.faults, 1);
+}
+END_TEST
+
+START_TEST(test_backing_fault)
+{
+	fake_set_fault_result(-EFAULT);
+	fake_set_guest(vcpu.fd, guest_backing, NULL);
+	ck_assert_int_eq(client_run(&vcpu), -EFAULT);
+	ck_assert_uint_eq(vcpu.run->exit_reason, 39 /* KVM_EXIT_MEMORY_FAULT */);
+	fake_set_fault_result(0);
+}
+END_TEST
+
+START_TEST(test_immediate_exit)
+{
+	vcpu.run->immediate_exit = 1;
+	ck_assert_int_eq(client_run(&vcpu), -EINTR);
+	vcpu.run->immediate_exit = 0;
+}
+END_TEST
+
+static void *signal_later(void *arg)
+{
+	usleep(20000);
+	fake_signal(vcpu.fd);
+	return NULL;
+}
+
+/* A client that gets a signal while its guest runs. */
+START_TEST(test_signal)
+{
+	pthread_t t;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, signal_later, NULL), 0);
+	ck_assert_int_eq(client_run(&vcpu), -EINTR);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_INTR);
+	pthread_join(t, NULL);
+}
+END_TEST
+
+static void dummy_guest(struct fake_entry *e, void *arg)
+{
+	int *entries = arg;
+
+	__atomic_add_fetch(entries, 1, __ATOMIC_SEQ_CST);
+	fake_spin(e);
+}
+
+struct other {
+	int *entries;
+	int done;
+};
+
+/* On another CPU: change memory slots while the vCPU is in the guest. */
+static void change_slots(void *arg)
+{
+	struct other *o = arg;
+	struct kvm_userspace_memory_region region = { .slot = 1 };
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		int before = __atomic_load_n(o->entries, __ATOMIC_SEQ_CST);
+
+		client_add_slot(&vm, 1, 1ull << 30, 2ul << 20, 0);
+		ck_assert_int_eq(kvm_call(vm.handle, KVM_SET_USER_MEMORY_REGION,
+					  &region), 0);
+		/* Deleting the slot took the vCPU out, and it went in again. */
+		while (__atomic_load_n(o->entries, __ATOMIC_SEQ_CST) == before)
+			usleep(100);
+	}
+	__atomic_store_n(&o->done, 1, __ATOMIC_SEQ_CST);
+	fake_signal(vcpu.fd);
+}
+
+START_TEST(test_kick_and_wait)
+{
+	int entries = 0;
+	struct other o = { .entries = &entries };
+	struct fake_stats stats;
+
+	fake_reset_stats();
+	fake_set_guest(vcpu.fd, dummy_guest, &entries);
+	ck_assert_int_eq(ksplit_thread_create("slots", change_slots, &o), 0);
+	ck_assert_int_eq(client_run(&vcpu), -EINTR);
+	ck_assert_int_eq(__atomic_load_n(&o.done, __ATOMIC_SEQ_CST), 1);
+	fake_get_stats(&stats);
+	ck_assert_uint_ge(stats.kicks, 20);
+}
+END_TEST
+
+static void guest_hlt_nmi(struct fake_entry *e, void *arg)
+{
+	uint64_t *info = arg;
+
+	if (e->entry == 0) {
+		fake_exit(e, EXIT_HLT, 0, 1);
+		return;
+	}
+	*info = *fake_field(e, ENTRY_INTR_INFO);
+	e->run->regs[0] = 'B';
+	fake_exit(e, EXIT_IO, 0x3f8ull << 16, 1);
+}
+
+static void send_nmi(void *arg)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = MSI_NMI };
+
+	usleep(20000);
+	ck_assert_int_gt(kvm_call(vm.handle, KVM_SIGNAL_MSI, &msi), 0);
+}
+
+/* HLT with an in-kernel APIC sleeps until an interrupt comes. */
+START_TEST(test_halt_and_wake)
+{
+	uint64_t info = 0;
+	struct fake_stats stats;
+
+	client_close(vcpu.handle);
+	client_close(vm.handle);
+	client_create_vm(&vm);
+	ck_assert_int_eq(kvm_call(vm.handle, KVM_CREATE_IRQCHIP, 0), 0);
+	ram = client_add_slot(&vm, 0, 0, RAM_SIZE, 0);
+	client_create_vcpu(&vm, 0, &vcpu);
+	client_real_mode(&vcpu, 0x1000);
+
+	fake_reset_stats();
+	fake_set_guest(vcpu.fd, guest_hlt_nmi, &info);
+	ck_assert_int_eq(ksplit_thread_create("nmi", send_nmi, NULL), 0);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_IO);
+	ck_assert_uint_eq(info, 0x80000202);
+	fake_get_stats(&stats);
+	ck_assert_uint_ge(stats.blocks, 1);
+	ck_assert_uint_eq(stats.runs, 2);
+}
+END_TEST
+
+START_TEST(test_create_and_destroy)
+{
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		teardown();
+		setup();
+		fake_set_guest(vcpu.fd, guest_out, NULL);
+		ck_assert_int_eq(client_run(&vcpu), 0);
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("libkvm");
@@ -108,6 +398,25 @@ static Suite *suite(void)
 	t = tcase_create("exits");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_io_and_hlt);
+	tcase_add_test(t, test_cpuid);
+	tcase_add_test(t, test_ept_violation);
+	tcase_add_test(t, test_mmio);
+	tcase_add_test(t, test_backing);
+	tcase_add_test(t, test_backing_fault);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("threads");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_immediate_exit);
+	tcase_add_test(t, test_signal);
+	tcase_add_test(t, test_kick_and_wait);
+	tcase_add_test(t, test_halt_and_wake);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("lifetime");
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_create_and_destroy);
 	suite_add_tcase(s, t);
 	return s;
 }
