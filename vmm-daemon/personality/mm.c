@@ -11,7 +11,7 @@
  * Invariants: the arena lies below 1 << min(46, MAXPHYADDR) and is aligned to
  * memory sections.  A free block of order n is aligned to its size, its first
  * struct page has PG_buddy's type and ->private n, and its buddy is not a free
- * block of the same order.
+ * block of the same order.  Hot pages are not blocks.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -174,6 +174,35 @@ static void free_block(unsigned long pfn, unsigned int order)
 	block_insert(pfn_to_page(pfn), order);
 }
 
+/*
+ * Single pages that were freed last stay out of the buddies' reach: page tables
+ * come and go, and splitting and joining a gigabyte for each costs too much.
+ */
+#define HOT_MAX		512
+
+static LIST_HEAD(hot_pages);
+static unsigned int nr_hot;
+
+static struct page *take_hot(void)
+{
+	struct page *page;
+
+	if (!nr_hot)
+		return NULL;
+	page = list_first_entry(&hot_pages, struct page, lru);
+	list_del(&page->lru);
+	nr_hot--;
+	return page;
+}
+
+static void free_hot_pages(void)
+{
+	struct page *page;
+
+	while ((page = take_hot()))
+		free_block(page_to_pfn(page), 0);
+}
+
 static struct page *alloc_block(unsigned int order)
 {
 	unsigned int o;
@@ -213,7 +242,13 @@ struct page *__alloc_pages_noprof(gfp_t gfp, unsigned int order, int nid,
 	if (order > TOP_ORDER)
 		return NULL;
 	raw_spin_lock_irqsave(&buddy_lock, flags);
-	page = alloc_block(order);
+	page = order ? NULL : take_hot();
+	if (!page)
+		page = alloc_block(order);
+	if (!page && nr_hot) {
+		free_hot_pages();
+		page = alloc_block(order);
+	}
 	raw_spin_unlock_irqrestore(&buddy_lock, flags);
 	if (!page)
 		return NULL;
@@ -242,7 +277,12 @@ static void release_page(struct page *page)
 		host_discard((void *)va, PAGE_SIZE << order);
 
 	raw_spin_lock_irqsave(&buddy_lock, flags);
-	free_block(page_to_pfn(page), order);
+	if (!order && nr_hot < HOT_MAX) {
+		list_add(&page->lru, &hot_pages);
+		nr_hot++;
+	} else {
+		free_block(page_to_pfn(page), order);
+	}
 	raw_spin_unlock_irqrestore(&buddy_lock, flags);
 }
 
