@@ -427,16 +427,6 @@ static int split_vcpu_create(struct kvm_vcpu *vcpu)
 	return r;
 }
 
-/* VMX operation is the stub's. */
-static int split_enable_virtualization_cpu(void)
-{
-	return 0;
-}
-
-static void split_disable_virtualization_cpu(void)
-{
-}
-
 static int split_hardware_setup(void)
 {
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
@@ -453,9 +443,5 @@ void split_vmx_setup(void)
 	split_mmu_setup(&vt_x86_ops);
 	vt_x86_ops.vcpu_create = split_vcpu_create;
 	vt_x86_ops.handle_exit_irqoff = split_handle_exit_irqoff;
-	vt_x86_ops.enable_virtualization_cpu = split_enable_virtualization_cpu;
-	vt_x86_ops.disable_virtualization_cpu = split_disable_virtualization_cpu;
-	vt_x86_ops.emergency_disable_virtualization_cpu =
-		split_disable_virtualization_cpu;
 	vt_init_ops.hardware_setup = split_hardware_setup;
 }

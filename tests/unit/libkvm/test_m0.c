@@ -349,6 +349,7 @@ static void send_nmi(void *arg)
 /* HLT with an in-kernel APIC sleeps until an interrupt comes. */
 START_TEST(test_halt_and_wake)
 {
+	struct kvm_lapic_state lapic;
 	uint64_t info = 0;
 	struct fake_stats stats;
 
@@ -359,6 +360,9 @@ START_TEST(test_halt_and_wake)
 	ram = client_add_slot(&vm, 0, 0, RAM_SIZE, 0);
 	client_create_vcpu(&vm, 0, &vcpu);
 	client_real_mode(&vcpu, 0x1000);
+	/* KVM enters a new APIC in its map of destinations with its state. */
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_LAPIC, &lapic), 0);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_LAPIC, &lapic), 0);
 
 	fake_reset_stats();
 	fake_set_guest(vcpu.fd, guest_hlt_nmi, &info);
