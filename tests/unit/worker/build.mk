@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The suite's rules on top of vmm-daemon/Makefile, for its flags and libkvm.o.
+# SUITE is where the suite's own objects go.
+
+U := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+include $(U)/../../../vmm-daemon/Makefile
+
+.PHONY: test
+test: $(SUITE)/test_worker
+	@$<
+
+$(SUITE)/%.o: $(U)/%.c $(U)/front.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTCFLAGS_LIBKVM) -c -o $@ $<
+
+$(SUITE)/test_worker: LDLIBS_LIBKVM += $(shell pkg-config --libs check)
+$(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/serve.o \
+		$(LIBKVM) $(LDS)
+	$(Q)$(LINK_LIBKVM)

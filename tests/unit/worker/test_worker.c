@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker's service threads with the real libkvm, a fake machine below, and
+ * a played client above: what QEMU does, call by call.
+ *
+ * The session's thread is the process's main thread, as in kvm-vmm; the client
+ * is another one. A test ends as a worker does, by _exit(0) on -ESHUTDOWN.
+ */
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <linux/kvm.h>
+
+#include "front.h"
+#include "ksplit_eventfd.h"
+#include "ksplit_fpu.h"
+#include "ksplit_uaccess.h"
+#include "ksplit_window.h"
+#include "libkvm.h"
+#include "ops_fake.h"
+#include "personality.h"
+#include "worker.h"
+
+#define EXIT_HLT	12
+#define EXIT_IO		30
+#define GUEST_RIP	0x681e
+
+static struct cfile *sys, *vm, *vcpu;
+
+static void start(void)
+{
+	front_init();
+	ck_assert_int_eq(ksplit_trap_init(), 0);
+	ck_assert_int_eq(ksplit_libkvm_init(&front_ops, 64), 0);
+	ck_assert_int_eq(ksplit_window_init(1ull << 46), 0);
+	ck_assert_int_eq(ksplit_fpu_init(), 0);
+	ck_assert_int_eq(ksplit_eventfd_init(), 0);
+	ksplit_libkvm_seal();
+	sys = front_system();
+}
+
+static void *client_main(void *arg)
+{
+	void (*fn)(void) = (void (*)(void))arg;
+
+	fn();
+	front_shutdown();
+	return NULL;
+}
+
+/* The calling thread is the worker's; fn is the client. */
+static void serve_client(void (*fn)(void))
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, client_main, (void *)fn);
+	serve_session(SESSION_FD);
+}
+
+static void make_vm(void)
+{
+	ck_assert_int_eq(front_ioctl(sys, KVM_CREATE_VM, 0, &vm), 0);
+	ck_assert_ptr_nonnull(vm);
+	ck_assert_int_eq(vm->kind, KSPLIT_FILE_VM);
+	ck_assert_str_eq(vm->name, "kvm-vm");
+}
+
+static long set_slot(unsigned int slot, unsigned long gpa, unsigned long size,
+		     unsigned long hva)
+{
+	struct kvm_userspace_memory_region m = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = hva,
+	};
+
+	return front_ioctl(vm, KVM_SET_USER_MEMORY_REGION, (unsigned long)&m,
+			   NULL);
+}
+
+static void make_vcpu(unsigned int id, struct cfile **ret)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "kvm-vcpu:%u", id);
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, id, ret), 0);
+	ck_assert_ptr_nonnull(*ret);
+	ck_assert_int_eq((*ret)->kind, KSPLIT_FILE_VCPU);
+	ck_assert_str_eq((*ret)->name, name);
+}
+
+static void make_all(void)
+{
+	make_vm();
+	ck_assert_int_eq(set_slot(0, 0, 4 << 20, 0x7f0000000000), 0);
+	make_vcpu(0, &vcpu);
+}
+
+static void release_all(void)
+{
+	struct fake_stats stats;
+
+	front_release(vcpu);
+	front_release(vm);
+	fake_get_stats(&stats);
+	ck_assert_uint_eq(stats.objects, 0);
+	front_release(sys);
+}
+
+static struct kvm_run *run_of(struct cfile *f)
+{
+	return (struct kvm_run *)f->run[0];
+}
+
+/* -------------------------------------------------------------- system --- */
+
+static void probe(void)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[128];
+	} cpuid;
+	static struct {
+		struct kvm_msr_list head;
+		__u32 index[512];
+	} list;
+
+	ck_assert_int_eq(front_ioctl(sys, KVM_GET_API_VERSION, 0, NULL), 12);
+	ck_assert_int_gt(front_ioctl(sys, KVM_CHECK_EXTENSION,
+				     KVM_CAP_NR_MEMSLOTS, NULL), 1000);
+	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
+				     KVM_CAP_COALESCED_MMIO, NULL), 0);
+	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
+				     KVM_CAP_ASYNC_PF, NULL), 0);
+
+	/* E2BIG tells the number needed. */
+	list.head.nmsrs = 0;
+	ck_assert_int_eq(front_ioctl(sys, KVM_GET_MSR_INDEX_LIST,
+				     (unsigned long)&list, NULL), -E2BIG);
+	ck_assert_uint_gt(list.head.nmsrs, 10);
+	ck_assert_uint_lt(list.head.nmsrs, 512);
+	ck_assert_int_eq(front_ioctl(sys, KVM_GET_MSR_INDEX_LIST,
+				     (unsigned long)&list, NULL), 0);
+	ck_assert_uint_ne(list.index[list.head.nmsrs - 1], 0);
+
+	cpuid.head.nent = 128;
+	ck_assert_int_eq(front_ioctl(sys, KVM_GET_SUPPORTED_CPUID,
+				     (unsigned long)&cpuid, NULL), 0);
+	ck_assert_uint_gt(cpuid.head.nent, 10);
+	ck_assert_uint_lt(cpuid.head.nent, 128);
+	ck_assert_uint_gt(front_copied(), 0);
+
+	ck_assert_int_eq(front_ioctl(sys, 0xae55, 0, NULL), -EINVAL);
+	front_release(sys);
+}
+
+START_TEST(system_calls)
+{
+	serve_client(probe);
+}
+END_TEST
+
+/* ------------------------------------------------------------ VM, vCPU --- */
+
+static void life(void)
+{
+	make_all();
+	release_all();
+}
+
+START_TEST(make_and_release)
+{
+	serve_client(life);
+}
+END_TEST
+
+static void several(void)
+{
+	struct cfile *more[3];
+	struct fake_stats stats;
+	int i, round;
+
+	/* One open can make several VMs, one after the other and at once. */
+	for (round = 0; round < 3; round++) {
+		make_all();
+		for (i = 0; i < 3; i++)
+			make_vcpu(i + 1, &more[i]);
+		ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, 2, NULL),
+				 -EEXIST);
+		ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, 1 << 20, NULL),
+				 -EINVAL);
+		/* The VM's file may go first. */
+		front_release(vm);
+		for (i = 0; i < 3; i++)
+			front_release(more[i]);
+		fake_get_stats(&stats);
+		ck_assert_uint_gt(stats.objects, 0);
+		front_release(vcpu);
+		fake_get_stats(&stats);
+		ck_assert_uint_eq(stats.objects, 0);
+	}
+}
+
+START_TEST(several_objects)
+{
+	serve_client(several);
+}
+END_TEST
+
+static void refused(void)
+{
+	struct cfile *none = NULL;
+	struct fake_stats stats;
+
+	front_refuse_file();
+	ck_assert_int_eq(front_ioctl(sys, KVM_CREATE_VM, 0, &none), -EIO);
+	ck_assert_ptr_null(none);
+	/* The worker drops the VM before it takes the next call. */
+	front_ioctl(sys, KVM_GET_API_VERSION, 0, NULL);
+	fake_get_stats(&stats);
+	ck_assert_uint_eq(stats.objects, 0);
+
+	make_vm();
+	front_refuse_file();
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, 0, &none), -EIO);
+	make_vcpu(1, &vcpu);
+	release_all();
+}
+
+START_TEST(file_that_the_client_cannot_take)
+{
+	serve_client(refused);
+}
+END_TEST
+
+static void slots(void)
+{
+	make_vm();
+	ck_assert_int_eq(set_slot(0, 0, 1 << 20, 0x7f0000000000), 0);
+	/* The same again, elsewhere, other memory, other size. */
+	ck_assert_int_eq(set_slot(0, 0, 1 << 20, 0x7f0000000000), 0);
+	ck_assert_int_eq(set_slot(0, 1 << 20, 1 << 20, 0x7f0000000000), 0);
+	ck_assert_int_eq(set_slot(0, 1 << 20, 1 << 20, 0x7f0000100000), -EINVAL);
+	ck_assert_int_eq(set_slot(0, 1 << 20, 1 << 21, 0x7f0000000000), -EINVAL);
+	/* Overlap. */
+	ck_assert_int_eq(set_slot(1, 1 << 20, 1 << 20, 0x7f0000000000), -EEXIST);
+	ck_assert_int_eq(set_slot(1, 4 << 20, 1 << 20, 0x7f0000000001), -EINVAL);
+	ck_assert_int_eq(set_slot(0, 0, 0, 0), 0);
+	ck_assert_int_eq(set_slot(0, 0, 0, 0), -EINVAL);
+	ck_assert_int_eq(set_slot(1, 1 << 20, 1 << 20, 0x7f0000000000), 0);
+	front_release(vm);
+}
+
+START_TEST(memory_slots)
+{
+	serve_client(slots);
+}
+END_TEST
+
+/* ----------------------------------------------------------------- run --- */
+
+static void guest_io(struct fake_entry *e, void *arg)
+{
+	if (e->entry == 0) {
+		e->run->regs[0] = 'A';
+		fake_exit(e, EXIT_IO, 0x3f8ull << 16, 1);
+	} else if (e->entry == 1) {
+		/* in al, 0x60 */
+		fake_exit(e, EXIT_IO, 0x60ull << 16 | 8, 1);
+	} else {
+		ck_assert_uint_eq(e->run->regs[0] & 0xff, 0x5a);
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+static void real_mode(struct cfile *f)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
+
+	ck_assert_int_eq(front_ioctl(f, KVM_GET_SREGS, (unsigned long)&sregs,
+				     NULL), 0);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	ck_assert_int_eq(front_ioctl(f, KVM_SET_SREGS, (unsigned long)&sregs,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(f, KVM_SET_REGS, (unsigned long)&regs,
+				     NULL), 0);
+}
+
+static void run_io(void)
+{
+	struct kvm_run *run;
+	struct kvm_regs regs;
+
+	make_all();
+	real_mode(vcpu);
+	run = run_of(vcpu);
+	fake_set_guest(vcpu->fd, guest_io, NULL);
+
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_IO);
+	ck_assert_uint_eq(run->io.direction, KVM_EXIT_IO_OUT);
+	ck_assert_uint_eq(run->io.data_offset, 4096);
+	ck_assert_int_eq(vcpu->run[1][0], 'A');
+
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_IO);
+	ck_assert_uint_eq(run->io.direction, KVM_EXIT_IO_IN);
+	vcpu->run[1][0] = 0x5a;
+
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_HLT);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_REGS, (unsigned long)&regs,
+				     NULL), 0);
+	ck_assert_uint_eq(regs.rip, 0x1003);
+
+	/* immediate_exit comes with the client's page. */
+	run->immediate_exit = 1;
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), -EINTR);
+	run->immediate_exit = 0;
+	release_all();
+}
+
+START_TEST(run_with_io)
+{
+	serve_client(run_io);
+}
+END_TEST
+
+static int spinning;
+
+static void guest_spin(struct fake_entry *e, void *arg)
+{
+	__atomic_store_n(&spinning, 1, __ATOMIC_RELEASE);
+	fake_spin(e);
+}
+
+static void *interrupter(void *arg)
+{
+	while (!__atomic_load_n(&spinning, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	usleep(10000);
+	fake_signal(vcpu->fd);
+	return NULL;
+}
+
+static void interrupted(void)
+{
+	struct kvm_run *run;
+	struct kvm_regs regs;
+	pthread_t t;
+	int i;
+
+	make_all();
+	real_mode(vcpu);
+	run = run_of(vcpu);
+	fake_set_guest(vcpu->fd, guest_spin, NULL);
+	for (i = 0; i < 5; i++) {
+		__atomic_store_n(&spinning, 0, __ATOMIC_RELEASE);
+		pthread_create(&t, NULL, interrupter, NULL);
+		ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), -EINTR);
+		ck_assert_uint_eq(run->exit_reason, KVM_EXIT_INTR);
+		pthread_join(t, NULL);
+		/* The interrupt does not reach the next call. */
+		ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_REGS,
+					     (unsigned long)&regs, NULL), 0);
+	}
+	release_all();
+}
+
+START_TEST(run_interrupted)
+{
+	serve_client(interrupted);
+}
+END_TEST
+
+/* ----------------------------------------------------------------- FPU --- */
+
+static void fpu(void)
+{
+	struct kvm_fpu fpu, back;
+	static struct kvm_xsave xsave;
+
+	make_all();
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_FPU, (unsigned long)&fpu,
+				     NULL), 0);
+	fpu.fcw = 0x37f;
+	fpu.mxcsr = 0x1f80;
+	memset(fpu.xmm[3], 0xab, 16);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_SET_FPU, (unsigned long)&fpu,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_FPU, (unsigned long)&back,
+				     NULL), 0);
+	ck_assert_mem_eq(&back.xmm[3], &fpu.xmm[3], 16);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_XSAVE, (unsigned long)&xsave,
+				     NULL), 0);
+	/* FXSAVE area: XMM3 at 160 + 3 * 16; XSTATE_BV has x87 and SSE. */
+	ck_assert_mem_eq((char *)xsave.region + 208, &fpu.xmm[3], 16);
+	ck_assert_uint_eq(xsave.region[128] & 3, 3);
+	((unsigned char *)xsave.region)[208] = 0x11;
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_SET_XSAVE, (unsigned long)&xsave,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_FPU, (unsigned long)&back,
+				     NULL), 0);
+	ck_assert_uint_eq(back.xmm[3][0], 0x11);
+	release_all();
+}
+
+START_TEST(fpu_state)
+{
+	serve_client(fpu);
+}
+END_TEST
+
+/* ------------------------------------------------------ stats, eventfds -- */
+
+static void stats_fds(void)
+{
+	struct kvm_stats_header header;
+	struct cfile *vm_stats, *vcpu_stats;
+	static char buf[65536];
+	unsigned long off = 0;
+	long n;
+
+	make_all();
+	ck_assert_int_eq(front_ioctl(vm, KVM_GET_STATS_FD, 0, &vm_stats), 0);
+	ck_assert_int_eq(vm_stats->kind, KSPLIT_FILE_STATS);
+	ck_assert_str_eq(vm_stats->name, "kvm-vm-stats");
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_STATS_FD, 0, &vcpu_stats), 0);
+	ck_assert_str_eq(vcpu_stats->name, "kvm-vcpu-stats:0");
+
+	ck_assert_int_eq(front_read(vcpu_stats, &header, sizeof(header), 0),
+			 sizeof(header));
+	ck_assert_uint_eq(header.name_size, 48);
+	ck_assert_uint_gt(header.num_desc, 10);
+	/* All of it, in pieces, as the stub reads. */
+	while ((n = front_read(vcpu_stats, buf + off, sizeof(buf) - off, off)) > 0)
+		off += n;
+	ck_assert_int_eq(n, 0);
+	ck_assert_uint_ge(off, header.data_offset + header.num_desc * 8);
+	ck_assert_str_eq(buf + header.id_offset + strcspn(buf + header.id_offset, "/"),
+			 "/vcpu-0");
+	front_release(vm_stats);
+	front_release(vcpu_stats);
+	release_all();
+}
+
+START_TEST(statistics)
+{
+	serve_client(stats_fds);
+}
+END_TEST
+
+static void eventfds(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC), other = eventfd(0, EFD_CLOEXEC);
+	struct kvm_ioeventfd io = {
+		.addr = 0x700,
+		.len = 2,
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+	struct kvm_irqfd irq = { .fd = other, .gsi = 5 };
+
+	make_vm();
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_IRQCHIP, 0, NULL), 0);
+	make_vcpu(0, &vcpu);
+
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
+				     NULL), -EEXIST);
+	io.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+	/* Another number of the same eventfd. */
+	io.fd = dup(fd);
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
+				     NULL), -ENOENT);
+	io.fd = 0;
+	ck_assert_int_lt(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
+				     NULL), 0);
+
+	ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL), 0);
+	ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL),
+			 -EBUSY);
+	eventfd_write(other, 1);
+	usleep(50000);
+	irq.fd = dup(other);
+	irq.flags = KVM_IRQFD_FLAG_DEASSIGN;
+	ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL), 0);
+	/* The event was taken: nothing is left to read. */
+	irq.fd = other;
+	irq.flags = 0;
+	ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL), 0);
+	release_all();
+}
+
+START_TEST(event_descriptors)
+{
+	serve_client(eventfds);
+}
+END_TEST
+
+static void devices(void)
+{
+	struct kvm_create_device dev = {
+		.type = 4,	/* VFIO */
+		.flags = KVM_CREATE_DEVICE_TEST,
+	};
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING };
+	unsigned long addr = 0xfeffc000;
+
+	make_vm();
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_DEVICE, (unsigned long)&dev,
+				     NULL), -ENODEV);
+	cap.args[0] = 65536;
+	ck_assert_int_eq(front_ioctl(vm, KVM_ENABLE_CAP, (unsigned long)&cap,
+				     NULL), -EINVAL);
+	ck_assert_int_eq(front_ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR,
+				     (unsigned long)&addr, NULL), 0);
+	ck_assert_int_eq(front_ioctl(vm, KVM_SET_TSS_ADDR, 0xfeffd000, NULL), 0);
+	make_vcpu(0, &vcpu);
+	release_all();
+}
+
+START_TEST(other_vm_calls)
+{
+	serve_client(devices);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("worker");
+	TCase *t = tcase_create("calls");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(t, start, NULL);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	tcase_add_exit_test(t, system_calls, 0);
+	tcase_add_exit_test(t, make_and_release, 0);
+	tcase_add_exit_test(t, several_objects, 0);
+	tcase_add_exit_test(t, file_that_the_client_cannot_take, 0);
+	tcase_add_exit_test(t, memory_slots, 0);
+	tcase_add_exit_test(t, run_with_io, 0);
+	tcase_add_exit_test(t, run_interrupted, 0);
+	tcase_add_exit_test(t, fpu_state, 0);
+	tcase_add_exit_test(t, statistics, 0);
+	tcase_add_exit_test(t, event_descriptors, 0);
+	tcase_add_exit_test(t, other_vm_calls, 0);
+
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
