@@ -174,19 +174,20 @@ static void fill_msrs(struct vcpu_vmx *vmx, struct ksplit_run *run)
 }
 
 /*
- * vmx_update_hv_timer() has put the time that is left in the VMCS, for a CPU
- * that enters right now. The stub wants the deadline itself; 0 means that KVM
- * forces an exit or that the deadline has passed.
+ * vmx_update_hv_timer() has put the time that is left into the VMCS, for a CPU
+ * that enters right now. The stub wants the deadline itself. 0 means that KVM
+ * forces an exit, or that the deadline has passed, which the stub sees as well;
+ * the first must not be asked for then, since it hides the timer's exit.
  */
 static void fill_timer(struct vcpu_vmx *vmx, struct ksplit_run *run)
 {
 	run->tsc_deadline = ~0ull;
 	if (!(vmx->loaded_vmcs->controls_shadow.pin & PIN_BASED_VMX_PREEMPTION_TIMER))
 		return;
-	if (!vmcs_read32(VMX_PREEMPTION_TIMER_VALUE))
-		run->flags |= KSPLIT_RUN_EXIT_AT_ONCE;
 	if (!vmx->loaded_vmcs->hv_timer_soft_disabled)
 		run->tsc_deadline = vmx->hv_deadline_tsc;
+	if (!vmcs_read32(VMX_PREEMPTION_TIMER_VALUE) && run->tsc_deadline > rdtsc())
+		run->flags |= KSPLIT_RUN_EXIT_AT_ONCE;
 }
 
 static void fill_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "client.h"
 #include "libkvm/libkvm.h"
@@ -17,11 +18,15 @@
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
 #define EXIT_IO			30
+#define EXIT_MSR_WRITE		32
 #define EXIT_EPT_VIOLATION	48
 
 #define GUEST_PHYSICAL	0x2400
 #define GUEST_RIP	0x681e
 #define ENTRY_INTR_INFO	0x4016
+#define TSC_OFFSET	0x2010
+
+#define MSR_TSC_DEADLINE	0x6e0
 
 #define EPT_READ	(1ull << 0)
 #define EPT_WRITE	(1ull << 1)
@@ -349,20 +354,8 @@ static void send_nmi(void *arg)
 /* HLT with an in-kernel APIC sleeps until an interrupt comes. */
 START_TEST(test_halt_and_wake)
 {
-	struct kvm_lapic_state lapic;
 	uint64_t info = 0;
 	struct fake_stats stats;
-
-	client_close(vcpu.handle);
-	client_close(vm.handle);
-	client_create_vm(&vm);
-	ck_assert_int_eq(kvm_call(vm.handle, KVM_CREATE_IRQCHIP, 0), 0);
-	ram = client_add_slot(&vm, 0, 0, RAM_SIZE, 0);
-	client_create_vcpu(&vm, 0, &vcpu);
-	client_real_mode(&vcpu, 0x1000);
-	/* KVM enters a new APIC in its map of destinations with its state. */
-	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_LAPIC, &lapic), 0);
-	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_LAPIC, &lapic), 0);
 
 	fake_reset_stats();
 	fake_set_guest(vcpu.fd, guest_hlt_nmi, &info);
@@ -373,6 +366,78 @@ START_TEST(test_halt_and_wake)
 	fake_get_stats(&stats);
 	ck_assert_uint_ge(stats.blocks, 1);
 	ck_assert_uint_eq(stats.runs, 2);
+}
+END_TEST
+
+/* A VM with APICs; the vCPU's is enabled. */
+static void setup_apic(void)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[2];
+	} cpuid = {
+		.head.nent = 2,
+		.entry[0] = { .function = 0, .eax = 1 },
+		/* APIC; TSC deadline, x2APIC. */
+		.entry[1] = { .function = 1, .eax = 0x506e3, .edx = 1u << 9 | 1u << 5,
+			      .ecx = 1u << 24 | 1u << 21 },
+	};
+	struct kvm_regs regs;
+	struct kvm_lapic_state lapic;
+
+	client_create_vm(&vm);
+	ck_assert_int_eq(kvm_call(vm.handle, KVM_CREATE_IRQCHIP, 0), 0);
+	ram = client_add_slot(&vm, 0, 0, RAM_SIZE, 0);
+	client_create_vcpu(&vm, 0, &vcpu);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_CPUID2, &cpuid), 0);
+	client_real_mode(&vcpu, 0x1000);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_REGS, &regs), 0);
+	regs.rflags |= 1u << 9;
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_REGS, &regs), 0);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_LAPIC, &lapic), 0);
+	*(uint32_t *)(lapic.regs + 0xf0) = 0x1ff;	/* SPIV: enabled */
+	*(uint32_t *)(lapic.regs + 0x320) = 0x40041;	/* LVTT: TSC deadline */
+	*(uint32_t *)(lapic.regs + 0x350) = 0x10000;	/* LINT0: masked */
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_LAPIC, &lapic), 0);
+}
+
+static void guest_timer(struct fake_entry *e, void *arg)
+{
+	static uint64_t deadline;
+	uint64_t *info = arg;
+
+	switch (e->entry) {
+	case 0:
+		deadline = __rdtsc() + 25000000;
+		e->run->regs[1] = MSR_TSC_DEADLINE;
+		e->run->regs[0] = (uint32_t)(deadline + *fake_field(e, TSC_OFFSET));
+		e->run->regs[2] = (deadline + *fake_field(e, TSC_OFFSET)) >> 32;
+		fake_exit(e, EXIT_MSR_WRITE, 0, 2);
+		break;
+	case 1:
+		ck_assert_uint_le(deadline - e->run->tsc_deadline + 50000, 100000);
+		fake_spin(e);
+		ck_assert_uint_ge(__rdtsc(), deadline - 50000);
+		break;
+	case 2:
+		*info = *fake_field(e, ENTRY_INTR_INFO);
+		e->run->regs[0] = 0;
+		fake_exit(e, EXIT_IO, 0x3f8ull << 16, 1);
+		break;
+	default:
+		ck_abort_msg("entry %u", e->entry);
+	}
+}
+
+/* The TSC-deadline timer is the stub's: no signal, no thread. */
+START_TEST(test_hv_timer)
+{
+	uint64_t info = 0;
+
+	fake_set_guest(vcpu.fd, guest_timer, &info);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_IO);
+	ck_assert_uint_eq(info, 0x80000041);
 }
 END_TEST
 
@@ -414,7 +479,12 @@ static Suite *suite(void)
 	tcase_add_test(t, test_immediate_exit);
 	tcase_add_test(t, test_signal);
 	tcase_add_test(t, test_kick_and_wait);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("apic");
+	tcase_add_checked_fixture(t, setup_apic, teardown);
 	tcase_add_test(t, test_halt_and_wake);
+	tcase_add_test(t, test_hv_timer);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("lifetime");
