@@ -8,14 +8,24 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <asm/prctl.h>
 #include <linux/kvm.h>
 
+#include "daemon.h"
 #include "front.h"
 #include "ksplit_eventfd.h"
 #include "ksplit_fpu.h"
@@ -31,6 +41,7 @@
 #define GUEST_RIP	0x681e
 
 static struct cfile *sys, *vm, *vcpu;
+static int sandboxed;
 
 static void start(void)
 {
@@ -58,6 +69,8 @@ static void serve_client(void (*fn)(void))
 {
 	pthread_t t;
 
+	if (sandboxed)
+		ck_assert_int_eq(sandbox_enter(), 0);
 	pthread_create(&t, NULL, client_main, (void *)fn);
 	serve_session(SESSION_FD);
 }
@@ -537,6 +550,65 @@ START_TEST(other_vm_calls)
 }
 END_TEST
 
+/* ------------------------------------------------------------- sandbox --- */
+
+static void start_sandboxed(void)
+{
+	start();
+	sandboxed = 1;
+}
+
+START_TEST(refused_calls)
+{
+	ck_assert_int_eq(sandbox_enter(), 0);
+	ck_assert_int_eq(open("/etc/passwd", O_RDONLY), -1);
+	ck_assert_int_eq(errno, EACCES);
+	/* Nothing of it is inherited, either way. */
+	ck_assert_int_eq(prctl(PR_SET_NAME, "still"), 0);
+	_exit(0);
+}
+END_TEST
+
+static void try_exec(void) { execl("/bin/true", "true", (char *)NULL); }
+static void try_fork(void) { fork(); }
+static void try_socket(void) { socket(AF_UNIX, SOCK_STREAM, 0); }
+static void try_kill(void) { kill(1, SIGCONT); }
+static void try_tgkill(void) { syscall(SYS_tgkill, 1, 1, 0); }
+static void try_ptrace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
+static void try_ioctl(void) { ioctl(0, TIOCSTI, "x"); }
+static void try_fcntl(void) { fcntl(0, F_SETFL, O_NONBLOCK); }
+static void try_setuid(void) { syscall(SYS_setuid, 0); }
+static void try_dumpable(void) { prctl(PR_SET_DUMPABLE, 1); }
+static void try_fs_base(void) { syscall(SYS_arch_prctl, ARCH_SET_FS, 0); }
+static void try_userfaultfd(void) { syscall(SYS_userfaultfd, 0); }
+static void try_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
+static void try_exec_memory(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	     0);
+}
+static void try_exec_protection(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void (*const escapes[])(void) = {
+	try_exec, try_fork, try_socket, try_kill, try_tgkill, try_ptrace,
+	try_ioctl, try_fcntl, try_setuid, try_dumpable, try_fs_base,
+	try_userfaultfd, try_io_uring, try_exec_memory, try_exec_protection,
+};
+
+START_TEST(escapes_end_the_worker)
+{
+	ck_assert_int_eq(sandbox_enter(), 0);
+	escapes[_i]();
+	_exit(1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("worker");
@@ -558,6 +630,22 @@ int main(void)
 	tcase_add_exit_test(t, statistics, 0);
 	tcase_add_exit_test(t, event_descriptors, 0);
 	tcase_add_exit_test(t, other_vm_calls, 0);
+
+	/* The same, where the client itself makes no call of another kind. */
+	t = tcase_create("sandbox");
+	tcase_add_checked_fixture(t, start_sandboxed, NULL);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	tcase_add_exit_test(t, system_calls, 0);
+	tcase_add_exit_test(t, several_objects, 0);
+	tcase_add_exit_test(t, memory_slots, 0);
+	tcase_add_exit_test(t, run_with_io, 0);
+	tcase_add_exit_test(t, run_interrupted, 0);
+	tcase_add_exit_test(t, fpu_state, 0);
+	tcase_add_exit_test(t, statistics, 0);
+	tcase_add_exit_test(t, refused_calls, 0);
+	tcase_add_loop_exit_test(t, escapes_end_the_worker, EXIT_INTERNAL, 0,
+				 sizeof(escapes) / sizeof(escapes[0]));
 
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
