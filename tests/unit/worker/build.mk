@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The suite's rules on top of vmm-daemon/Makefile, for its flags and libkvm.o.
+# Run in vmm-daemon/: dependency files hold paths relative to it.
 # SUITE is where the suite's own objects go.
 
 U := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))

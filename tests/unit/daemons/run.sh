@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh DAEMONS DIR: kvm-vmmd and kvm-split-launcher from the folder DAEMONS,
+# with FIFOs for the kernel's descriptors. Scratch files go to DIR.
+# shellcheck disable=SC2317 # functions are called by name
+
+set -u
+bin=$1
+dir=$(mktemp -d "$2/run.XXXXXX") || exit 1
+# Supervisors run as other users.
+chmod 755 "$dir"
+failures=0
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null; rm -rf "$dir"' EXIT
+
+check()	# WHAT CONDITION...
+{
+	local what=$1
+	shift
+	if "$@" > /dev/null; then
+		return
+	fi
+	echo "FAILED: $what"
+	failures=$((failures + 1))
+}
+
+until_true()	# SECONDS CONDITION...
+{
+	local tries=$(($1 * 20))
+	shift
+	while ! "$@" > /dev/null 2>&1; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+lines()	# FILE N: it has N lines
+{
+	[ "$([ ! -e "$1" ] || wc -l < "$1")" = "$2" ]
+}
+
+status_is()	# STATUS COMMAND...
+{
+	local want=$1
+	shift
+	"$@" > /dev/null 2>&1
+	[ $? = "$want" ]
+}
+
+# ------------------------------------------------------------ command lines
+
+for prog in kvm-vmmd kvm-split-launcher; do
+	check "$prog --help" status_is 0 "$bin/$prog" --help
+	check "$prog --nonsense" status_is 64 "$bin/$prog" --nonsense
+done
+check 'kvm-vmmd without a tenant' status_is 64 "$bin/kvm-vmmd" --uid 1
+check 'kvm-vmmd with a bad uid' status_is 64 "$bin/kvm-vmmd" --tenant-fd 0 --uid -3
+check 'kvm-vmmd with a bad range' status_is 64 \
+	"$bin/kvm-vmmd" --tenant-fd 0 --uid 1 --worker-uids 9-3
+check 'launcher with a bad limit' status_is 64 \
+	"$bin/kvm-split-launcher" --max-tenants 0
+
+# --------------------------------------------------------------- supervisor
+
+# A worker takes the want (one byte), says that it is ready, and stays.
+cat > "$dir/worker" << EOF
+#!/bin/bash
+[ "\$1 \$3" = '--tenant-fd --ready-fd' ] || exit 9
+echo \$\$ >> "$dir/started"
+[ ! -e "$dir/broken" ] || exit 3
+read -r -N 1 _ <&\$2
+printf R >&\$4
+exec 9>&-
+exec sleep 1000
+EOF
+chmod +x "$dir/worker"
+mkfifo "$dir/tenant"
+exec 8<> "$dir/tenant"
+"$bin/kvm-vmmd" --tenant-fd 8 --uid 1001 --worker "$dir/worker" 2> "$dir/log" &
+vmmd=$!
+pids+=("$vmmd")
+
+check 'supervisor starts' until_true 5 grep -q '^<6>tenant 1001: started' "$dir/log"
+check 'nothing wanted, nothing started' lines "$dir/started" ''
+printf x >&8
+check 'one want, one worker' until_true 5 lines "$dir/started" 1
+sleep 0.3
+check 'and no more' lines "$dir/started" 1
+printf xx >&8
+check 'two more, one after the other' until_true 5 lines "$dir/started" 3
+
+# One dies while it serves: no matter.
+kill -9 "$(head -n 1 "$dir/started")"
+check 'death is logged' until_true 5 grep -q 'died of signal 9' "$dir/log"
+check 'supervisor lives' kill -0 $vmmd
+
+# Workers that die at their start come slower and slower.
+: > "$dir/broken"
+printf x >&8
+sleep 2
+n=$(($(wc -l < "$dir/started") - 3))
+check "backs off ($n starts in 2 s)" test "$n" -ge 2 -a "$n" -le 6
+check 'says so' grep -q 'failed to start (2 in a row)' "$dir/log"
+rm "$dir/broken"
+before=$(wc -l < "$dir/started")
+check 'recovers' until_true 10 lines "$dir/started" $((before + 1))
+
+kill -TERM $vmmd
+wait $vmmd
+check 'SIGTERM: status 0' test $? = 0
+worker=$(sed -n 2p "$dir/started")
+check 'workers go on' kill -0 "$worker"
+mapfile -t workers < "$dir/started"
+pids+=("${workers[@]}")
+
+# A tenant that ends: POLLHUP.
+check 'ends with the tenant' status_is 0 timeout 10 bash -c \
+	"sleep 0.3 | '$bin/kvm-vmmd' --tenant-fd 0 --uid 7 --worker '$dir/worker'"
+
+# ----------------------------------------------------------------- launcher
+
+want()	# UID
+{
+	local o
+	printf -v o '\\0%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) \
+		$(($1 >> 24 & 255)) 42 0 0 0
+	printf "%b" "$o" >&7
+}
+
+if [ "$(id -u)" = 0 ]; then
+	cat > "$dir/supervisor" << EOF
+#!/bin/bash
+[ "\$1 \$3" = '--tenant-fd --uid' ] || exit 9
+echo "\$4 \$(id -u) \$(id -g) \$(id -G) \$(grep NoNewPrivs /proc/self/status | tr -dc 01)" >> "$dir/supervised"
+[ ! -e "$dir/broken" ] || exit 3
+exec sleep 1000
+EOF
+	chmod +x "$dir/supervisor"
+	: > "$dir/supervised"
+	chmod 666 "$dir/supervised"
+	mkfifo "$dir/control"
+	exec 7<> "$dir/control"
+	export SHIM_LOG=$dir/shim
+	LD_PRELOAD=$2/shim.so "$bin/kvm-split-launcher" --device "$dir/control" \
+		--supervisor "$dir/supervisor" --run-dir "$dir/rundir" \
+		--max-tenants 2 --max-vms 5 2> "$dir/log2" &
+	launcher=$!
+	pids+=("$launcher")
+	check 'ready file' until_true 5 test -e "$dir/rundir/ready"
+	check 'with the pid' grep -qx $launcher "$dir/rundir/ready"
+
+	want 0
+	check 'root is a tenant' until_true 5 grep -qx 'bind 0 5' "$dir/shim"
+	check 'as another user' until_true 5 \
+		grep -qx '0 2000000000 2000000000 2000000000 1' "$dir/supervised"
+	want 0
+	sleep 0.3
+	check 'one supervisor per user' lines "$dir/supervised" 1
+	want 65000
+	check 'unknown user refused' until_true 5 grep -qx 'deny 65000 13' "$dir/shim"
+	want 2000000000
+	check 'service user refused' until_true 5 grep -qx 'deny 2000000000 13' "$dir/shim"
+	want 65534
+	check 'another user' until_true 5 grep -qx 'bind 65534 5' "$dir/shim"
+	want 1
+	check 'limit of tenants' until_true 5 grep -qx 'deny 1 24' "$dir/shim"
+
+	# A supervisor that keeps dying.
+	check 'which runs' until_true 5 pgrep -U 2000065534 sleep
+	: > "$dir/broken"
+	kill -9 "$(pgrep -U 2000065534 sleep)"
+	check 'death is logged' until_true 5 grep -q 'uid 65534: supervisor .* ended, signal 9' "$dir/log2"
+	sleep 0.6
+	want 65534
+	check 'started again' until_true 5 grep -q 'uid 65534: supervisor .* status 3' "$dir/log2"
+	want 65534
+	check 'but not at once' until_true 5 grep -qx 'deny 65534 11' "$dir/shim"
+
+	kill -TERM $launcher
+	wait $launcher
+	check 'launcher: SIGTERM, status 0' test $? = 0
+	check 'ready file is gone' test ! -e "$dir/rundir/ready"
+	check 'supervisors go on' pgrep -U 2000000000 sleep
+	check 'another ABI version' status_is 76 env SHIM_VERSION=99 \
+		LD_PRELOAD="$2/shim.so" "$bin/kvm-split-launcher" --device "$dir/control"
+	check 'no device' status_is 69 "$bin/kvm-split-launcher" --device "$dir/none"
+	mapfile -t left < <(pgrep -U 2000000000)
+	pids+=("${left[@]}")
+else
+	echo 'not root: launcher not tested'
+fi
+
+[ $failures = 0 ] && echo 'daemons: all as expected'
+exit $((failures > 0))
