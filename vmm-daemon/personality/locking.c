@@ -296,6 +296,7 @@ static noinline void rw_write_lock_slow(u32 *state, u32 *notify)
 			continue;
 		/* Once asleep we cannot know whether others sleep too. */
 		others = RW_WRITERS_WAIT;
+		/* Before the look at the state: whoever frees it notifies later. */
 		seq = smp_load_acquire(notify);
 		s = READ_ONCE(*state);
 		if (rw_free(s) || !(s & RW_WRITERS_WAIT))

@@ -37,6 +37,7 @@ void ksplit_idle_enter(void)
 	struct ksplit_thread *t = current_thread();
 
 	ksplit_run_calls();
+	/* The calls that ran, before somebody borrows the CPU. */
 	smp_store_release(&t->idle, THREAD_IDLE);
 }
 

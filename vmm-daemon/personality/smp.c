@@ -78,6 +78,7 @@ static void run_calls_of(struct ksplit_thread *t)
 
 		call->func(call->info);
 		irq_restore(flags);
+		/* Last: the sender's stack frame may go. */
 		smp_store_release(&call->done, true);
 	}
 }
@@ -103,6 +104,7 @@ static bool borrow(struct ksplit_thread *t)
 	run_calls_of(t);
 	barrier();
 	host_set_gs(own);
+	/* Per-CPU data is the owner's again, with what the calls wrote. */
 	smp_store_release(&t->idle, THREAD_IDLE);
 	host_futex_wake(&t->idle, 1);
 	return true;
@@ -116,6 +118,7 @@ static void call_remote(int cpu, smp_call_func_t func, void *info)
 	int spins = 0;
 
 	llist_add(&call.node, &t->calls);
+	/* Pairs with run_calls_of(): what the call wrote is visible. */
 	while (!smp_load_acquire(&call.done)) {
 		if (borrow(t))
 			continue;

@@ -103,6 +103,7 @@ struct ksplit_thread *ksplit_thread_alloc(const char *name)
 		init_llist_head(&t->calls);
 		/* More references than anyone drops: never freed. */
 		refcount_set(&t->task.usage, REFCOUNT_MAX / 2);
+		/* Complete, for ksplit_kick_cpu() and get_pid_task(). */
 		smp_store_release(&ksplit_threads[cpu], t);
 	}
 	/* The number's last owner left it idle; nobody may be borrowing it. */
