@@ -192,10 +192,10 @@ void ksplit_fpu_before_ioctl(struct kvm_vcpu *vcpu, u32 cmd)
 
 void ksplit_fpu_after_ioctl(struct kvm_vcpu *vcpu, u32 cmd, long result)
 {
-	if (cmd == KVM_SET_FPU && result >= 0) {
+	if (cmd == KVM_SET_FPU && result >= 0)
 		set_dirty(to_guest(&vcpu->arch.guest_fpu));
-		ksplit_fpu_flush(vcpu);
-	}
+	/* Between calls there is one copy. */
+	ksplit_fpu_flush(vcpu);
 }
 
 /* ------------------------------------------------- the kernel's calls ---- */
