@@ -247,7 +247,7 @@ void fpu_copy_guest_fpstate_to_uabi(struct fpu_guest *gfpu, void *buf,
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)&g->fps.regs,
 		.len = xstate_size,
-		.xcr0 = xfeatures,
+		.xcr0 = xfeatures & guest_xcr0,
 		.pkru = pkru,
 	};
 
@@ -257,6 +257,9 @@ void fpu_copy_guest_fpstate_to_uabi(struct fpu_guest *gfpu, void *buf,
 		pr_err_ratelimited("vCPU %d: no FPU state\n", vcpu->vcpu_id);
 		return;
 	}
+	/* The stub gives all that there is. */
+	if (has_header())
+		g->fps.regs.xsave.header.xfeatures &= xfeatures;
 	memcpy(buf, &g->fps.regs, min(size, xstate_size));
 }
 
@@ -267,7 +270,7 @@ int fpu_copy_uabi_to_guest_fpstate(struct fpu_guest *gfpu, const void *buf,
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)buf,
 		.len = xstate_size,
-		.xcr0 = xcr0,
+		.xcr0 = xcr0 & guest_xcr0,
 		.pkru = vpkru ? *vpkru : 0,
 	};
 	int r = ksplit_ops->fpu_set(g->fd, &f);
