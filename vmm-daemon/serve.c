@@ -162,7 +162,7 @@ static long create_vcpu(struct ksplit_call *call, __u64 id)
 	}
 	sem_destroy(&new.made);
 	if (call->new_kind != KSPLIT_FILE_VCPU)
-		ksplit_ops->close(new.fd);
+		ksplit_file_keep(call->handle, new.fd);
 	return new.result;
 }
 

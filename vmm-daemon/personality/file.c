@@ -47,7 +47,7 @@ struct kvm_files {
 	int fd;
 	unsigned int files;
 	unsigned int nr_vcpus;
-	int vcpu_fd[KVM_MAX_VCPUS];
+	int vcpu_fd[2 * KVM_MAX_VCPUS];
 };
 
 /**
@@ -124,6 +124,8 @@ static struct kvm *kvm_of(const struct kfile *f)
 	return NULL;
 }
 
+static struct kfile *get(u64 handle);
+
 /* Caller holds lock. */
 static struct kvm_files *find_vm(const struct kvm *kvm)
 {
@@ -133,6 +135,20 @@ static struct kvm_files *find_vm(const struct kvm *kvm)
 		if (vm->kvm == kvm)
 			return vm;
 	return NULL;
+}
+
+/* Caller holds lock.  Whether leave_vm() will close it. */
+static bool add_vcpu_fd(struct kvm_files *vm, int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpu_fd[i] == fd)
+			return true;
+	if (vm->nr_vcpus == ARRAY_SIZE(vm->vcpu_fd))
+		return false;
+	vm->vcpu_fd[vm->nr_vcpus++] = fd;
+	return true;
 }
 
 /* Enter a new file with its VM; a VM's own file makes the entry. */
@@ -155,13 +171,35 @@ static int join_vm(struct kfile *f)
 	vm = new ?: find_vm(kvm_of(f));
 	if (vm) {
 		vm->files++;
-		if (f->kind == KSPLIT_FILE_VCPU && f->back_fd >= 0 &&
-		    vm->nr_vcpus < ARRAY_SIZE(vm->vcpu_fd))
-			vm->vcpu_fd[vm->nr_vcpus++] = f->back_fd;
+		if (f->kind == KSPLIT_FILE_VCPU && f->back_fd >= 0)
+			add_vcpu_fd(vm, f->back_fd);
 	}
 	f->vm = vm;
 	spin_unlock_irqrestore(&lock, flags);
 	return 0;
+}
+
+/**
+ * ksplit_file_keep() - close a descriptor of the stub with the VM, not before
+ * @handle:	a file of the VM
+ * @fd:		the stub's vCPU that KVM did not want in the end
+ *
+ * Closing a vCPU ends the whole VM in the stub.
+ */
+void ksplit_file_keep(u64 handle, int fd)
+{
+	struct kfile *f = get(handle);
+	unsigned long flags;
+	bool kept = false;
+
+	spin_lock_irqsave(&lock, flags);
+	if (f && f->vm)
+		kept = add_vcpu_fd(f->vm, fd);
+	spin_unlock_irqrestore(&lock, flags);
+	if (!kept)
+		ksplit_ops->close(fd);
+	if (f)
+		fput(&f->file);
 }
 
 static void leave_vm(struct kvm_files *vm)

@@ -10,6 +10,7 @@
 long ksplit_file_ioctl(__u64 handle, __u32 cmd, __u64 arg);
 long ksplit_file_read(__u64 handle, __u64 offset, __u64 len);
 void ksplit_file_close(__u64 handle);
+void ksplit_file_keep(__u64 handle, int fd);
 /* The stub's descriptor that belongs to a VM or vCPU handle, or -ENOENT. */
 int ksplit_file_back_fd(__u64 handle);
 /* The VM descriptor behind a VM, vCPU, device or stats handle, or -ENOENT. */
