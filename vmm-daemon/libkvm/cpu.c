@@ -102,6 +102,9 @@ static int msr_read(u32 msr, u64 *ret_value)
 	int i = run_msr_slot(msr);
 
 	*ret_value = 0;
+	/* Not among the MSRs that a run switches: a guest cannot have it. */
+	if (msr == MSR_IA32_TSX_CTRL)
+		return -EIO;
 	if (i >= 0) {
 		*ret_value = raw_cpu_ptr(&split_cpu_regs)->msr[i];
 		return 0;
@@ -120,7 +123,6 @@ static int msr_read(u32 msr, u64 *ret_value)
 		if (info.msr[i].index != msr)
 			continue;
 		*ret_value = info.msr[i].value;
-		/* TSX_CTRL is not among the MSRs that a run switches. */
 		if (msr == MSR_IA32_ARCH_CAPABILITIES)
 			*ret_value &= ~(u64)ARCH_CAP_TSX_CTRL_MSR;
 		return 0;
@@ -131,6 +133,7 @@ static int msr_read(u32 msr, u64 *ret_value)
 static int msr_write(u32 msr, u64 value)
 {
 	int i = run_msr_slot(msr);
+	u64 old;
 
 	if (i >= 0) {
 		raw_cpu_ptr(&split_cpu_regs)->msr[i] = value;
@@ -144,10 +147,9 @@ static int msr_write(u32 msr, u64 value)
 	case MSR_IA32_DEBUGCTLMSR:
 		/* The stub restores the host's after each exit. */
 		return 0;
-	case MSR_IA32_XSS:
-		return value ? -EIO : 0;
 	}
-	return -EIO;
+	/* KVM's way to see whether an MSR can be written, EFER above all. */
+	return msr_read(msr, &old) || old != value ? -EIO : 0;
 }
 
 static u64 pv_read_msr(unsigned int msr)

@@ -14,6 +14,7 @@
 #include "libkvm/libkvm.h"
 #include "ops_fake.h"
 #include "personality/personality.h"
+#include "suites.h"
 
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
@@ -454,7 +455,7 @@ START_TEST(test_create_and_destroy)
 }
 END_TEST
 
-static Suite *suite(void)
+Suite *m0_suite(void)
 {
 	Suite *s = suite_create("libkvm");
 	TCase *t;
@@ -493,18 +494,4 @@ static Suite *suite(void)
 	tcase_add_test(t, test_create_and_destroy);
 	suite_add_tcase(s, t);
 	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	/* One process: libkvm's threads do not survive a fork. */
-	srunner_set_fork_status(sr, CK_NOFORK);
-	client_start();
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
