@@ -23,6 +23,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -323,15 +324,22 @@ static int worker(int tenant)
 
 static int control, tenant;
 
-static pid_t start_worker(void)
+static pid_t fork_worker(void)
 {
-	struct pollfd p = { .fd = tenant, .events = POLLIN };
 	pid_t pid = fork();
 
 	CHECK(pid >= 0);
 	if (!pid)
 		_exit(worker(tenant));
-	/* Until the tenant has a spare session. */
+	return pid;
+}
+
+/* Returns when the tenant has a spare session. */
+static pid_t start_worker(void)
+{
+	struct pollfd p = { .fd = tenant, .events = POLLIN };
+	pid_t pid = fork_worker();
+
 	while (poll(&p, 1, 0) > 0)
 		usleep(2000);
 	return pid;
@@ -684,6 +692,86 @@ static void test_death(void)
 	CHECK(exit_of(worker_pid) == 0);
 }
 
+static long stat_of(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/kvm_split/stats", "r");
+	char line[128], word[64];
+	long value = -1, v;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", word, &v) == 2 && !strcmp(word, name))
+			value = v;
+	fclose(f);
+	return value;
+}
+
+static void client_life(unsigned int seed)
+{
+	struct words w = { { 0 } };
+	int stats;
+
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (kvm < 0)
+		_exit(0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	ioctl(kvm, TST_COPY, &w);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	stats = ioctl(vm, KVM_GET_STATS_FD, 0);
+	run = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		_exit(0);
+	for (int i = 0; i < 1000; i++) {
+		run->request_interrupt_window = (seed + i) % 2 ? RUN_OUT : RUN_IN;
+		if (i == 500)
+			run->request_interrupt_window = seed % 3 ? RUN_SIGNAL : RUN_HANG;
+		if (ioctl(vcpu, KVM_RUN, 0) && errno != EINTR)
+			break;
+		ioctl(vm, TST_COPY, &w);
+		pread(stats, &w, sizeof(w), 0);
+	}
+	_exit(0);
+}
+
+/* Everybody dies at any moment, and nothing is left. */
+static void test_storm(void)
+{
+	pid_t pid, pids[3];
+	int status;
+
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	for (unsigned int i = 0; i < 60; i++) {
+		start_tenant(0);
+		for (int j = 0; j < 3; j++) {
+			pids[j] = fork();
+			if (!pids[j])
+				client_life(i + j);
+		}
+		worker_pid = fork_worker();
+		pid = fork_worker();
+		usleep(i * 7919 % 40000);
+		kill(i % 2 ? worker_pid : pids[0], SIGKILL);
+		usleep(i * 104729 % 20000);
+		kill(i % 3 ? pids[1] : pid, SIGKILL);
+		if (i % 5 == 0)
+			close(control);
+		usleep(i * 1299709 % 10000);
+		kill(worker_pid, SIGKILL);
+		kill(pid, SIGKILL);
+		close(tenant);
+		for (int j = 0; j < 3; j++)
+			kill(pids[j], SIGKILL);
+		if (i % 5)
+			close(control);
+		while (wait(&status) > 0)
+			;
+	}
+	usleep(500000);
+	CHECK(stat_of("sessions") == 0);
+	CHECK(stat_of("vms") == 0);
+	CHECK(stat_of("vcpus") == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -697,6 +785,7 @@ static const struct {
 	{ "signal", test_signal },
 	{ "eventfd", test_eventfd },
 	{ "death", test_death },
+	{ "storm", test_storm },
 };
 
 int main(int argc, char **argv)
