@@ -16,6 +16,9 @@
 
 #include "front.h"
 
+DEFINE_FREE(vm, struct ksplit_vm *, _T ? ksplit_vm_put(_T) : (void)0)
+DEFINE_FREE(vcpu, struct ksplit_vcpu *, _T ? ksplit_vcpu_put(_T) : (void)0)
+
 static const struct file_operations client_fops;
 
 /* ------------------------------------------------ client's objects -- */
@@ -109,33 +112,20 @@ enum ksplit_kind ksplit_creates(u32 cmd)
 /* As file_make(), for what a reply names. */
 static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct ksplit_next *n)
 {
-	struct ksplit_file *new = ERR_PTR(-EBADF), *f = call->f;
-	struct ksplit_vcpu *vcpu;
-	struct ksplit_vm *vm;
+	struct ksplit_vcpu *vcpu __free(vcpu) = NULL;
+	struct ksplit_vm *vm __free(vm) = NULL;
+	struct ksplit_file *f = call->f;
 
-	/* A VM comes of the open of /dev/kvm, all else of a VM. */
-	if (n->new_kind != ksplit_creates(call->n.cmd) ||
-	    (n->new_kind == KSPLIT_FILE_VM) != !f->vm)
-		return new;
-	switch (n->new_kind) {
-	case KSPLIT_FILE_VM:
+	if (n->new_kind == KSPLIT_FILE_VM)
 		vm = ksplit_vm_from_fd(f->session, n->new_fd);
-		if (!vm)
-			return new;
-		if (vm->owner == READ_ONCE(call->client->mm))
-			new = file_make(f->session, n->new_kind, n->new_handle, vm, NULL);
-		ksplit_vm_put(vm);
-		return new;
-	case KSPLIT_FILE_VCPU:
+	if (n->new_kind == KSPLIT_FILE_VCPU)
 		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
-		if (!vcpu)
-			return new;
-		if (vcpu->vm == f->vm)
-			new = file_make(f->session, n->new_kind, n->new_handle, f->vm, vcpu);
-		ksplit_vcpu_put(vcpu);
-		return new;
-	}
-	return file_make(f->session, n->new_kind, n->new_handle, f->vm, NULL);
+	/* A VM comes of the open of /dev/kvm, all else of a VM. */
+	if (n->new_kind != ksplit_creates(call->n.cmd) || !vm != !!f->vm ||
+	    (vm && vm->owner != READ_ONCE(call->client->mm)) ||
+	    (n->new_kind == KSPLIT_FILE_VCPU && (!vcpu || vcpu->vm != f->vm)))
+		return ERR_PTR(-EBADF);
+	return file_make(f->session, n->new_kind, n->new_handle, vm ?: f->vm, vcpu);
 }
 
 /**
@@ -202,8 +192,7 @@ static int prepare_slot(struct ksplit_call *call)
 /* Reads the argument, once, whatever the direction bits say. */
 static int read_argument(struct ksplit_call *call)
 {
-	if (call->out_max && !copy_from_user(call->data, u64_to_user_ptr(call->n.arg),
-			    call->out_max))
+	if (!copy_from_user(call->data, u64_to_user_ptr(call->n.arg), call->out_max))
 		call->n.prefetched = call->out_max;
 	if (call->f->kind != KSPLIT_FILE_VM)
 		return 0;

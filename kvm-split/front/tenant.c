@@ -140,6 +140,8 @@ static int tenant_end(struct ksplit_tenant *t)
 		if (!t->nr_sessions)
 			kfree(t);
 	}
+	/* Who waits is the launcher's now. */
+	wake_up_interruptible(&control_wq);
 	wake_up_all(&open_wq);
 	return 0;
 }
