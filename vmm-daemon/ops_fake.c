@@ -48,7 +48,7 @@ struct object {
 	fake_guest_fn guest;
 	void *guest_arg;
 	unsigned int entries;
-	int kicked, signalled;
+	int kicked, signalled, refuse;
 	__u64 pkru;
 	unsigned char *fpu;
 };
@@ -392,6 +392,11 @@ void fake_set_guest(int vcpu, fake_guest_fn fn, void *arg)
 	o->guest_arg = arg;
 }
 
+void fake_refuse_run(int vcpu, int error)
+{
+	get(vcpu, VCPU)->refuse = error;
+}
+
 static struct timespec tsc_to_time(__u64 tsc)
 {
 	struct timespec ts;
@@ -437,9 +442,9 @@ static int fake_run(int fd, struct ksplit_run *run)
 
 	if (!o)
 		return -EBADF;
-	if (run->vmcs_index >= KSPLIT_NR_VMCS || run->xss) {
+	if (o->refuse || run->vmcs_index >= KSPLIT_NR_VMCS || run->xss) {
 		run->backing = ~0ull;
-		return -EINVAL;
+		return o->refuse ? o->refuse : -EINVAL;
 	}
 	real = &o->vmcs[run->vmcs_index];
 	if (!real->loaded) {

@@ -65,6 +65,9 @@ struct fake_stats {
 void fake_get_stats(struct fake_stats *ret_stats);
 void fake_reset_stats(void);
 
+/* Let run fail on this vCPU with a negative errno, 0: no longer. */
+void fake_refuse_run(int vcpu, int error);
+
 /* What fault_in is to answer: 0 or a negative errno. */
 void fake_set_fault_result(int result);
 

@@ -27,6 +27,7 @@
 #include <asm/desc.h>
 #include <asm/e820/api.h>
 #include <asm/intel_pt.h>
+#include <asm/mce.h>
 #include <asm/memtype.h>
 #include <asm/nospec-branch.h>
 #include <asm/perf_event.h>
@@ -275,6 +276,14 @@ u32 x86_msi_msg_get_destid(struct msi_msg *msg, bool extid)
 bool handle_guest_split_lock(unsigned long ip)
 {
 	return false;
+}
+
+/*
+ * A machine check during VM entry is handled by the host on the CPU that saw it,
+ * before the exit is reported; KVM's own call comes after the fact.
+ */
+void do_machine_check(struct pt_regs *regs)
+{
 }
 
 /* Guest memory has no struct page, so KVM's speculative look-ups find none. */

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,6 +83,41 @@ START_TEST(test_params)
 	ck_assert_int_gt(ksplit_param_get("nx_huge_pages", buf, sizeof(buf)), 0);
 	ck_assert_str_eq(buf, "never\n");
 	ck_assert_int_lt(ksplit_param_get("no_such", buf, sizeof(buf)), 0);
+}
+END_TEST
+
+static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *cpuid,
+					   uint32_t function, uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function &&
+		    cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	ck_abort_msg("no CPUID leaf 0x%x", function);
+}
+
+/* What a guest is offered follows the stub's description. */
+START_TEST(test_supported_cpuid)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} cpuid;
+
+	cpuid.head.nent = 256;
+	ck_assert_int_eq(kvm_call(0, KVM_GET_SUPPORTED_CPUID, &cpuid), 0);
+	/* VMX, because the machine has it and nested=Y. */
+	ck_assert_uint_ne(leaf(&cpuid.head, 1, 0)->ecx & 1u << 5, 0);
+	/* AMX, SGX, L1D_FLUSH: not switched for a guest. */
+	ck_assert_uint_eq(leaf(&cpuid.head, 7, 0)->edx & 7u << 22, 0);
+	ck_assert_uint_eq(leaf(&cpuid.head, 7, 0)->edx & 1u << 28, 0);
+	ck_assert_uint_eq(leaf(&cpuid.head, 7, 0)->ebx & 1u << 2, 0);
+	/* No PMU. */
+	ck_assert_uint_eq(leaf(&cpuid.head, 0xa, 0)->eax, 0);
+	/* The width of the machine beneath. */
+	ck_assert_uint_eq(leaf(&cpuid.head, 0x80000008, 0)->eax & 0xff, 46);
 }
 END_TEST
 
@@ -254,6 +290,17 @@ START_TEST(test_backing_fault)
 }
 END_TEST
 
+/* A run that the stub refuses ends the VM, not the worker. */
+START_TEST(test_refused_run)
+{
+	fake_refuse_run(vcpu.fd, -EINVAL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_FAIL_ENTRY);
+	fake_refuse_run(vcpu.fd, 0);
+	ck_assert_int_eq(client_run(&vcpu), -EIO);
+}
+END_TEST
+
 START_TEST(test_immediate_exit)
 {
 	vcpu.run->immediate_exit = 1;
@@ -328,6 +375,39 @@ START_TEST(test_kick_and_wait)
 	ck_assert_int_eq(__atomic_load_n(&o.done, __ATOMIC_SEQ_CST), 1);
 	fake_get_stats(&stats);
 	ck_assert_uint_ge(stats.kicks, 20);
+}
+END_TEST
+
+static void reroute(void *arg)
+{
+	struct other *o = arg;
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routing = {
+		.head.nr = 1,
+		.entry = { .gsi = 24, .type = KVM_IRQ_ROUTING_MSI,
+			   .u.msi = { .address_lo = 0xfee00000, .data = 0x40 } },
+	};
+	int i;
+
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(kvm_call(vm.handle, KVM_SET_GSI_ROUTING,
+					  &routing), 0);
+	__atomic_store_n(&o->done, 1, __ATOMIC_SEQ_CST);
+	fake_signal(vcpu.fd);
+}
+
+/* SRCU grace periods end while a vCPU is in the guest. */
+START_TEST(test_routing_grace_periods)
+{
+	int entries = 0;
+	struct other o = { .entries = &entries };
+
+	fake_set_guest(vcpu.fd, dummy_guest, &entries);
+	ck_assert_int_eq(ksplit_thread_create("routing", reroute, &o), 0);
+	ck_assert_int_eq(client_run(&vcpu), -EINTR);
+	ck_assert_int_eq(o.done, 1);
 }
 END_TEST
 
@@ -442,16 +522,33 @@ START_TEST(test_hv_timer)
 }
 END_TEST
 
+static long resident_pages(void)
+{
+	long size, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%ld %ld", &size, &resident), 2);
+	fclose(f);
+	return resident;
+}
+
+/* A VM costs hundreds of pages; none of them stays behind. */
 START_TEST(test_create_and_destroy)
 {
+	long before = 0;
 	int i;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 120; i++) {
+		/* Caches and per-CPU lists have grown by then. */
+		if (i == 20)
+			before = resident_pages();
 		teardown();
 		setup();
 		fake_set_guest(vcpu.fd, guest_out, NULL);
 		ck_assert_int_eq(client_run(&vcpu), 0);
 	}
+	ck_assert_int_le(resident_pages() - before, 100);
 }
 END_TEST
 
@@ -463,6 +560,7 @@ Suite *m0_suite(void)
 	t = tcase_create("system");
 	tcase_add_test(t, test_api_version);
 	tcase_add_test(t, test_params);
+	tcase_add_test(t, test_supported_cpuid);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("exits");
@@ -473,6 +571,7 @@ Suite *m0_suite(void)
 	tcase_add_test(t, test_mmio);
 	tcase_add_test(t, test_backing);
 	tcase_add_test(t, test_backing_fault);
+	tcase_add_test(t, test_refused_run);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("threads");
@@ -486,6 +585,7 @@ Suite *m0_suite(void)
 	tcase_add_checked_fixture(t, setup_apic, teardown);
 	tcase_add_test(t, test_halt_and_wake);
 	tcase_add_test(t, test_hv_timer);
+	tcase_add_test(t, test_routing_grace_periods);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("lifetime");
