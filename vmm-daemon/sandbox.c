@@ -35,25 +35,25 @@
 #define MAX_FILES	16384
 
 static const int allowed[] = {
-	/* eventfds, the log */
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(preadv2),
-	SCMP_SYS(close), SCMP_SYS(poll), SCMP_SYS(ppoll),
-	/* irqfd and timer threads */
-	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-	/* memory without PROT_EXEC: see the rules below */
-	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk),
-	/* locks, sleeping, time */
-	SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-	SCMP_SYS(restart_syscall), SCMP_SYS(membarrier),
-	/* threads: their start and end */
+	/* locks */
+	SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(membarrier),
+	/* eventfds, and the log */
+	SCMP_SYS(write), SCMP_SYS(preadv2), SCMP_SYS(poll), SCMP_SYS(close),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl),
+	/* memory; mmap and mprotect have rules below */
+	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
+	SCMP_SYS(sched_getaffinity),	/* how many arenas malloc makes */
+	/* time; where the vDSO cannot tell it, too */
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime),
+	SCMP_SYS(restart_syscall),
+	/* threads: their start and end; clone has a rule below */
 	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(gettid),
-	SCMP_SYS(getpid), SCMP_SYS(sched_getaffinity), SCMP_SYS(getrandom),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
-	/* exceptions */
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
+	/* exceptions, and abort() */
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(getpid),
+	/* KVM's random numbers */
+	SCMP_SYS(getrandom),
 };
 
 /* What libc tries and can do without. */
@@ -62,8 +62,8 @@ static const struct {
 	int error;
 } refused[] = {
 	{ SCMP_SYS(clone3),	ENOSYS },	/* then clone, which can be filtered */
-	{ SCMP_SYS(openat),	EACCES },	/* malloc looks for overcommit_memory */
-	{ SCMP_SYS(newfstatat),	EACCES },
+	{ SCMP_SYS(mremap),	ENOMEM },	/* then malloc, copy and free */
+	{ SCMP_SYS(openat),	EACCES },	/* malloc: overcommit_memory */
 };
 
 /**
@@ -94,14 +94,27 @@ static void limit(int resource, rlim_t max)
 	setrlimit(resource, &r);
 }
 
+/* Looked up ahead: the lookup allocates, and malloc may be the culprit. */
+#define MAX_CALL	512
+static const char *call_name[MAX_CALL];
+
+static void name_calls(void)
+{
+	int i;
+
+	for (i = 0; i < MAX_CALL; i++)
+		call_name[i] = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
+								i);
+}
+
 /* Signal context, and the last thing this process does. */
 static void on_sigsys(int sig, siginfo_t *info, void *context)
 {
-	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
-						      info->si_syscall);
+	int nr = info->si_syscall;
+	const char *name = nr >= 0 && nr < MAX_CALL ? call_name[nr] : NULL;
 
-	logm(L_ERR, "sandbox: system call %d (%s) is not allowed",
-	     info->si_syscall, name ? name : "?");
+	logm(L_ERR, "sandbox: system call %d (%s) is not allowed", nr,
+	     name ? name : "?");
 	_exit(EXIT_INTERNAL);
 }
 
@@ -164,6 +177,11 @@ static int load_filter(void)
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!r)
 		r = add_rules(ctx);
+	/* The one call of the path from VM exit to VM entry. */
+	if (!r)
+		r = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
+	if (!r)
+		r = seccomp_syscall_priority(ctx, SCMP_SYS(futex), 254);
 	if (!r)
 		r = seccomp_load(ctx);
 out:
@@ -186,6 +204,7 @@ int sandbox_enter(void)
 		.sa_flags = SA_SIGINFO,
 	};
 
+	name_calls();
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_FILES);
 	limit(RLIMIT_MSGQUEUE, 0);
