@@ -34,8 +34,12 @@
 #include "ksplit.h"
 #include "pure/ept.h"
 
-/* Beyond that an invalidation drops roots: O(1) instead of O(pages). */
-#define KSPLIT_ZAP_MAX		(64ul << 20)
+/*
+ * Beyond that many bytes, all roots together, an invalidation drops them: O(1)
+ * instead of O(pages).  At 4 KiB leaves it is a millisecond under the lock;
+ * NUMA balancing and dirty logging come in ranges of 256 MiB and more.
+ */
+#define KSPLIT_ZAP_MAX		(1ull << 30)
 
 /* Leaves of 1 GiB would save little: tables over 2 MiB leaves are few. */
 #define KSPLIT_LEAF_MAX		2
@@ -74,9 +78,12 @@ void ksplit_ept_flush_cpus(struct ksplit_vm *vm)
 
 static bool ksplit_leaf_clear(u64 *entry, u64 clear)
 {
-	u64 old = clear ? atomic64_fetch_andnot(clear, (atomic64_t *)entry) :
-			  READ_ONCE(*entry);
+	u64 old = READ_ONCE(*entry);
 
+	if (clear == KSPLIT_LEAF_ZAP)
+		WRITE_ONCE(*entry, 0);
+	else if (clear)
+		old = atomic64_fetch_andnot(clear, (atomic64_t *)entry);
 	return clear == KSPLIT_LEAF_ZAP || old & KSPLIT_EPT_A;
 }
 
@@ -210,7 +217,7 @@ static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start,
 	if (!sum)
 		return false;
 	ksplit_count(ept_zaps);
-	if (sum > KSPLIT_ZAP_MAX)
+	if (sum > KSPLIT_ZAP_MAX / max(vm->nr_roots, 1u))
 		return ksplit_ept_drop_roots(vm, false);
 	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
 	return ksplit_ept_drop_roots(vm, true) || found;

@@ -208,10 +208,10 @@ void ksplit_vm_put(struct ksplit_vm *vm)
 }
 
 /**
- * ksplit_vm_kill - ends a VM: no entry, no sleep, no new object from now on
+ * ksplit_vm_kill - ends a VM: no entry, no sleep, no call from now on
  * @vm: the VM
  *
- * Context: any; does not sleep.
+ * Context: does not sleep; not from interrupts.
  */
 void ksplit_vm_kill(struct ksplit_vm *vm)
 {
@@ -220,8 +220,10 @@ void ksplit_vm_kill(struct ksplit_vm *vm)
 
 	WRITE_ONCE(vm->dead, true);
 	rcu_read_lock();
-	xa_for_each(&vm->vcpus, nr, vcpu)
+	xa_for_each(&vm->vcpus, nr, vcpu) {
 		ksplit_vcpu_kick(vcpu);
+		ksplit_channel_kill(&vcpu->chan);
+	}
 	rcu_read_unlock();
 }
 
