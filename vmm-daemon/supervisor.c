@@ -29,6 +29,9 @@
 #define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	10000
+/* A worker that dies that soon counts as one that failed to start. */
+#define SHORT_LIFE_MS	5000
+#define NR_RECENT	32
 
 static const char usage[] =
 "Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
@@ -56,7 +59,14 @@ struct supervisor {
 	long long deadline;	/* when it is stuck, ms */
 
 	unsigned int failures;	/* starts in a row that failed */
+	long long failed;	/* when the last of them did, ms */
 	long long not_before;	/* no start until then, ms */
+
+	struct {
+		pid_t pid;
+		long long started;	/* ms */
+	} recent[NR_RECENT];
+	unsigned int next_recent;
 };
 
 static long long now_ms(void)
@@ -156,8 +166,9 @@ static void count_failure(struct supervisor *s)
 	if (wait > BACKOFF_MAX_MS)
 		wait = BACKOFF_MAX_MS;
 	s->failures++;
-	s->not_before = now_ms() + wait;
-	logm(L_WARNING, "worker failed to start (%u in a row), next try in %lld ms",
+	s->failed = now_ms();
+	s->not_before = s->failed + wait;
+	logm(L_WARNING, "worker failed (%u in a row), next start in %lld ms",
 	     s->failures, wait);
 }
 
@@ -210,6 +221,9 @@ static void start_worker(struct supervisor *s)
 	s->starting = pid;
 	s->ready = pipefd[0];
 	s->deadline = now_ms() + START_LIMIT_MS;
+	s->recent[s->next_recent].pid = pid;
+	s->recent[s->next_recent].started = now_ms();
+	s->next_recent = (s->next_recent + 1) % NR_RECENT;
 	if (s->uid_next >= 0)
 		s->uid_next = s->uid_next < s->uid_last ? s->uid_next + 1
 							: s->uid_first;
@@ -231,7 +245,9 @@ static void on_ready(struct supervisor *s)
 	if (n < 0 && errno == EINTR)
 		return;
 	if (n == 1) {
-		s->failures = 0;
+		/* Good news only if it is not one of many that come and go. */
+		if (now_ms() - s->failed > SHORT_LIFE_MS + BACKOFF_MAX_MS)
+			s->failures = 0;
 		end_start(s);
 		return;
 	}
@@ -250,6 +266,16 @@ static void report(pid_t pid, int status)
 		     WEXITSTATUS(status));
 }
 
+static int died_young(const struct supervisor *s, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_RECENT; i++)
+		if (s->recent[i].pid == pid)
+			return now_ms() - s->recent[i].started < SHORT_LIFE_MS;
+	return 0;
+}
+
 static void reap(struct supervisor *s)
 {
 	int status;
@@ -258,7 +284,10 @@ static void reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		report(pid, status);
 		if (pid == s->starting)
-			on_ready(s);
+			end_start(s);
+		else if (!status || !died_young(s, pid))
+			continue;
+		count_failure(s);
 	}
 }
 

@@ -101,7 +101,7 @@ printf x >&8
 sleep 2
 n=$(($(wc -l < "$dir/started") - 3))
 check "backs off ($n starts in 2 s)" test "$n" -ge 2 -a "$n" -le 6
-check 'says so' grep -q 'failed to start (2 in a row)' "$dir/log"
+check 'says so' grep -q 'worker failed (2 in a row)' "$dir/log"
 rm "$dir/broken"
 before=$(wc -l < "$dir/started")
 check 'recovers' until_true 10 lines "$dir/started" $((before + 1))
