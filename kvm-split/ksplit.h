@@ -38,6 +38,7 @@
 #include <asm/fpu/types.h>
 
 #include "uapi/kvm_split.h"
+#include "pure/msr_bitmap.h"
 #include "pure/vmcs_policy.h"
 
 /* Caps that no tenant can raise (invariant 9). */
@@ -214,6 +215,7 @@ struct ksplit_hw_vmcs {
 	u16 vpid;
 	struct ksplit_vmcs_state state;
 	u64 *msr_bitmap;
+	u64 msr_words[KSPLIT_NR_MSR_WORDS];	/* it was made from */
 	/* Host state as last written; host_cpu: of which CPU. */
 	int host_cpu;
 	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;

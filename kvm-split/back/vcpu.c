@@ -138,7 +138,10 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 					fault);
 		user_access_end();
 	}
-	ksplit_msr_bitmap_build(v->msr_bitmap, words);
+	if (memcmp(words, v->msr_words, sizeof(words))) {
+		ksplit_msr_bitmap_build(v->msr_bitmap, words);
+		memcpy(v->msr_words, words, sizeof(words));
+	}
 	return 0;
 fault:
 	user_access_end();

@@ -65,6 +65,7 @@ int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v)
 	if (!v->region || !v->msr_bitmap)
 		return -ENOMEM;
 	memset(v->msr_bitmap, 0xff, PAGE_SIZE);
+	memset(v->msr_words, 0xff, sizeof(v->msr_words));
 	vpid = ida_alloc_range(&ksplit_vpids, 1, U16_MAX, GFP_KERNEL_ACCOUNT);
 	if (vpid < 0)
 		return vpid;
