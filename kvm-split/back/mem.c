@@ -312,8 +312,9 @@ static void ksplit_window_zap(struct vm_area_struct *vma, unsigned long index)
 }
 
 /*
- * Takes one record with @mark out of the window of any slot, slots in turn and
- * each from where its hand points.  Returns whether there was one.
+ * Takes one record with @mark out of a window: the first slot's in the list,
+ * from where its hand points, until that has gone round; then it is another
+ * slot's turn.  Returns whether there was one.
  */
 static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
 			       struct ksplit_pin *pin)
@@ -322,6 +323,7 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
 	struct vm_area_struct *vma;
 	struct ksplit_slot *slot;
 	unsigned long index;
+	bool round = false;
 
 	list_for_each_entry(slot, &vm->slots, node) {
 		vma = ksplit_window_vma(slot);
@@ -329,6 +331,7 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
 			continue;
 		index = slot->hand;
 		if (!xa_find(&slot->pages, &index, ULONG_MAX, mark)) {
+			round = true;
 			index = 0;
 			if (!xa_find(&slot->pages, &index, ULONG_MAX, mark))
 				continue;
@@ -336,9 +339,11 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
 		ksplit_window_zap(vma, index);
 		*pin = ksplit_record_take(vm, slot, index);
 		slot->hand = index + 1;
-		spin_lock(&vm->mmu_lock);
-		list_move_tail(&slot->node, &vm->slots);
-		spin_unlock(&vm->mmu_lock);
+		if (round) {
+			spin_lock(&vm->mmu_lock);
+			list_move_tail(&slot->node, &vm->slots);
+			spin_unlock(&vm->mmu_lock);
+		}
 		return true;
 	}
 	return false;
@@ -626,40 +631,39 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 {
 	struct vm_area_struct *vma = ksplit_window_vma(slot);
 	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
-	struct ksplit_pin old;
-	void *err;
-	bool retry;
+	struct ksplit_pin old = {};
+	int r;
 
 	if (slot->dead || !vma)
 		return -ENOENT;
-	old.page = xa_load(&slot->pages, index);
-	old.dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
-	err = xa_store(&slot->pages, index, pin->page, GFP_KERNEL_ACCOUNT);
-	if (xa_is_err(err))
-		return xa_err(err);
 	/* Even of the same page: .fault inserts with the rights it has now. */
-	ksplit_window_zap(vma, index);
+	if (xa_load(&slot->pages, index)) {
+		ksplit_window_zap(vma, index);
+		old = ksplit_record_take(vm, slot, index);
+	} else if (vm->window_pages >= KSPLIT_WINDOW_PAGES &&
+		   !ksplit_window_take(vm, XA_PRESENT, &old)) {
+		return -ENOMEM;
+	}
+	r = xa_err(xa_store(&slot->pages, index, pin->page, GFP_KERNEL_ACCOUNT));
+	if (r) {
+		unpin_user_page(pin->page);
+		goto out;
+	}
+	vm->window_pages++;
+	ksplit_count(window_pages);
 	if (pin->dirty)
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
-	else
-		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
 
 	spin_lock(&vm->mmu_lock);
-	retry = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
-	if (retry) {
+	r = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
+	if (r) {
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
 		WRITE_ONCE(vm->windows_stale, true);
-	} else {
-		xa_clear_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
 	}
 	spin_unlock(&vm->mmu_lock);
-	if (!old.page) {
-		ksplit_count(window_pages);
-		if (++vm->window_pages > KSPLIT_WINDOW_PAGES)
-			ksplit_window_take(vm, XA_PRESENT, &old);
-	}
+out:
 	*pin = old;
-	return retry;
+	return r;
 }
 
 static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
