@@ -22,6 +22,7 @@
 #include "x86.h"
 
 #include "../personality/ksplit_call.h"
+#include "../personality/ksplit_fpu.h"
 #include "../personality/personality.h"
 #include "backend.h"
 #include "libkvm.h"
@@ -274,6 +275,7 @@ static int run_vcpu(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 		page->root = root;
 	}
 
+	ksplit_fpu_flush(vcpu);
 	fill_run(vcpu, page, run);
 	do {
 		r = ksplit_ops->run(page->vcpu_fd, run);

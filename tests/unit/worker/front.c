@@ -183,6 +183,14 @@ static int front_eventfd(struct ksplit_eventfd *e)
 	return fcntl(e->client_fd, F_DUPFD, REAL_FD);
 }
 
+static void *last_window;
+
+static int front_map_window(int vm, __u64 addr, __u64 size, __u32 slot)
+{
+	last_window = (void *)addr;
+	return ksplit_ops_fake.map_window(vm, addr, size, slot);
+}
+
 static void front_close(int fd)
 {
 	/* The fake machine's descriptors are no descriptors. */
@@ -290,6 +298,11 @@ unsigned long front_copied(void)
 	return copied;
 }
 
+void *front_window(void)
+{
+	return last_window;
+}
+
 void front_refuse_file(void)
 {
 	refuse = 1;
@@ -315,5 +328,6 @@ void front_init(void)
 	front_ops.next = front_next;
 	front_ops.copy = front_copy;
 	front_ops.eventfd = front_eventfd;
+	front_ops.map_window = front_map_window;
 	front_ops.close = front_close;
 }

@@ -34,6 +34,8 @@ void front_release(struct cfile *f);
 void front_shutdown(void);
 /* Bytes moved by KSPLIT_COPY so far. */
 unsigned long front_copied(void);
+/* Where the last slot's window was mapped: the guest's memory. */
+void *front_window(void);
 /* Let the next reply that brings a file fail, as if the client had no room. */
 void front_refuse_file(void);
 

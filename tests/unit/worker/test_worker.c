@@ -38,6 +38,11 @@
 
 #define EXIT_HLT	12
 #define EXIT_IO		30
+#define EXIT_EPT_VIOLATION	48
+#define EPT_READ	(1ull << 0)
+#define EPT_WRITE	(1ull << 1)
+#define EPT_GLA_VALID	(3ull << 7)
+#define GUEST_PHYSICAL	0x2400
 #define GUEST_RIP	0x681e
 
 static struct cfile *sys, *vm, *vcpu;
@@ -432,6 +437,101 @@ START_TEST(fpu_state)
 }
 END_TEST
 
+/* What the emulator does with SSE and x87 happens on the guest's registers. */
+static void guest_vector(struct fake_entry *e, void *arg)
+{
+	if (e->entry == 0) {
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_WRITE | EPT_GLA_VALID, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x4008000;
+	} else if (e->entry == 1) {
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), 0x1006);
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_READ | EPT_GLA_VALID, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x4008000;
+	} else if (e->entry == 2) {
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), 0x100c);
+		fake_exit(e, EXIT_EPT_VIOLATION, EPT_WRITE | EPT_GLA_VALID, 0);
+		*fake_field(e, GUEST_PHYSICAL) = 0x4008000;
+	} else {
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), 0x1010);
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+static void vector(void)
+{
+	static const unsigned char code[] = {
+		0xf3, 0x0f, 0x7f, 0x1e, 0x00, 0x80,	/* movdqu %xmm3, 0x8000 */
+		0xf3, 0x0f, 0x6f, 0x2e, 0x00, 0x80,	/* movdqu 0x8000, %xmm5 */
+		0xd9, 0x3e, 0x00, 0x80,			/* fnstcw 0x8000 */
+	};
+	struct kvm_sregs sregs;
+	struct kvm_run *run;
+	struct kvm_fpu fpu;
+	unsigned char xmm[16];
+	int i;
+
+	make_all();
+	memcpy((char *)front_window() + 0x1000, code, sizeof(code));
+	real_mode(vcpu);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_SREGS, (unsigned long)&sregs,
+				     NULL), 0);
+	sregs.ds.base = 0x4000000;
+	sregs.cr4 |= 0x200;	/* OSFXSR */
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_SET_SREGS, (unsigned long)&sregs,
+				     NULL), 0);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_FPU, (unsigned long)&fpu,
+				     NULL), 0);
+	fpu.fcw = 0x27f;
+	fpu.mxcsr = 0x1f80;
+	for (i = 0; i < 16; i++) {
+		fpu.xmm[3][i] = i + 1;
+		fpu.xmm[4][i] = 0x40 + i;
+	}
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_SET_FPU, (unsigned long)&fpu,
+				     NULL), 0);
+	fake_set_guest(vcpu->fd, guest_vector, NULL);
+	run = run_of(vcpu);
+
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+		ck_assert_uint_eq(run->exit_reason, KVM_EXIT_MMIO);
+		ck_assert_uint_eq(run->mmio.is_write, 1);
+		ck_assert_uint_eq(run->mmio.phys_addr, 0x4008000u + 8 * i);
+		ck_assert_uint_eq(run->mmio.len, 8);
+		memcpy(xmm + 8 * i, run->mmio.data, 8);
+	}
+	ck_assert_mem_eq(xmm, fpu.xmm[3], 16);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+		ck_assert_uint_eq(run->exit_reason, KVM_EXIT_MMIO);
+		ck_assert_uint_eq(run->mmio.is_write, 0);
+		ck_assert_uint_eq(run->mmio.len, 8);
+		memset(run->mmio.data, 0xa0 + i, 8);
+	}
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_MMIO);
+	ck_assert_uint_eq(run->mmio.len, 2);
+	ck_assert_mem_eq(run->mmio.data, "\x7f\x02", 2);
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_RUN, 0, NULL), 0);
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_HLT);
+
+	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_FPU, (unsigned long)&fpu,
+				     NULL), 0);
+	ck_assert_uint_eq(fpu.fcw, 0x27f);
+	for (i = 0; i < 16; i++) {
+		ck_assert_uint_eq(fpu.xmm[3][i], i + 1);
+		ck_assert_uint_eq(fpu.xmm[4][i], 0x40 + i);
+		ck_assert_uint_eq(fpu.xmm[5][i], i < 8 ? 0xa0 : 0xa1);
+	}
+	release_all();
+}
+
+START_TEST(vector_instructions)
+{
+	serve_client(vector);
+}
+END_TEST
+
 /* ------------------------------------------------------ stats, eventfds -- */
 
 static void stats_fds(void)
@@ -627,6 +727,7 @@ int main(void)
 	tcase_add_exit_test(t, run_with_io, 0);
 	tcase_add_exit_test(t, run_interrupted, 0);
 	tcase_add_exit_test(t, fpu_state, 0);
+	tcase_add_exit_test(t, vector_instructions, 0);
 	tcase_add_exit_test(t, statistics, 0);
 	tcase_add_exit_test(t, event_descriptors, 0);
 	tcase_add_exit_test(t, other_vm_calls, 0);

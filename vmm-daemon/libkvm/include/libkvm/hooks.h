@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the hooks of linux-patches/ call. Each name says which upstream function
- * it stands in for; all of them are in vmx_backend.c and mmu_backend.c.
+ * it stands in for; where not said, it is in vmx_backend.c or mmu_backend.c.
  */
 #ifndef KSPLIT_HOOKS_H
 #define KSPLIT_HOOKS_H
@@ -24,5 +24,9 @@ void split_flush_shadow(struct kvm *kvm);
 /* hva_to_pfn() */
 u64 split_hva_to_pfn(unsigned long addr, bool atomic, bool write_fault,
 		     bool *writable);
+
+/* kvm_fpu_get(), kvm_fpu_put(); in personality/fpu.c */
+void ksplit_fpu_get(void);
+void ksplit_fpu_put(void);
 
 #endif /* KSPLIT_HOOKS_H */
