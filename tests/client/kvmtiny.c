@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RAM_SIZE	(2u << 20)
@@ -396,6 +398,8 @@ static void test_bad(unsigned long n)
 	CHECK(ioctl(m.kvm, 0xae77, 0) == -1 && errno == EINVAL);
 	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 0) == -1 && errno == EEXIST);
 	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 1ul << 40) == -1 && errno == EINVAL);
+	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, ~0u) == -1 && errno == EINVAL);
+	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 1u << 16) == -1 && errno == EINVAL);
 	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == -1 &&
 	      errno == EINVAL);
 	region.memory_size = 4096;
@@ -417,6 +421,350 @@ static void test_bad(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+/* Every MSR that KVM says it saves can be read, and set to what it was. */
+static void test_msrs(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4 };
+	static struct {
+		struct kvm_msr_list head;
+		uint32_t index[1000];
+	} list;
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1 };
+	struct vm m;
+	uint32_t i;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	list.head.nmsrs = 1000;
+	CHECK(ioctl(m.kvm, KVM_GET_MSR_INDEX_LIST, &list) == 0);
+	for (i = 0; i < list.head.nmsrs; i++) {
+		msr.entry.index = list.head.indices[i];
+		if (ioctl(m.vcpu, KVM_GET_MSRS, &msr) != 1)
+			printf("%s: cannot get %#x\n", test, msr.entry.index);
+		else if (ioctl(m.vcpu, KVM_SET_MSRS, &msr) != 1)
+			printf("%s: cannot set %#x to %#llx\n", test,
+			       msr.entry.index,
+			       (unsigned long long)msr.entry.data);
+	}
+	printf("%s: ok %u\n", test, list.head.nmsrs);
+}
+
+/*
+ * A guest that goes on for ever, for tests that kill one of the processes
+ * behind it.  Rewrites one line with the count of its exits, and ends only with
+ * KVM: "spin: ended ..." and status 3.  N: ms to sleep after each exit.
+ */
+static void test_spin(unsigned long n)
+{
+	/* sti; 1: dec cx; jnz 1b; out 0x10,al; jmp 1b */
+	static const uint8_t code[] = {
+		0xfb, 0x49, 0x75, 0xfd, 0xe6, 0x10, 0xeb, 0xf9,
+	};
+	struct sigaction sa = { .sa_handler = on_alarm };
+	unsigned long exits = 0, signals = 0;
+	char line[32];
+	struct vm m;
+
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	vm_start(&m, code, sizeof(code));
+	for (;;) {
+		if (vm_run(&m) == -1) {
+			if (errno != EINTR)
+				break;
+			signals++;
+			continue;
+		}
+		CHECK(m.run->exit_reason == KVM_EXIT_IO);
+		snprintf(line, sizeof(line), "%12lu\n", ++exits);
+		CHECK(pwrite(1, line, 13, 0) == 13 || errno == ESPIPE);
+		if (n)
+			usleep(n * 1000);
+	}
+	fprintf(stderr, "%s: ended by errno %d after %s, %s\n", test, errno,
+		exits ? "exits" : "no exit", signals ? "a signal" : "no signal");
+	exit(3);
+}
+
+/* --------------------------------------------------- memory under stress -- */
+
+#define CHURN_BASE	0x100000u
+#define CHURN_ROUNDS	4
+#define PAGE		4096u
+
+struct churn {
+	struct vm vm;
+	uint8_t *mem;			/* of the guest, from CHURN_BASE */
+	uint32_t pages;
+	uint32_t *model;		/* first and last word of each page */
+	int calm;			/* the thread below pauses */
+};
+
+/* Sends parts of the memory out while the guest uses them. */
+static void *churn_disturb(void *arg)
+{
+	struct churn *c = arg;
+	const uint32_t step = 128;
+	uint32_t i;
+
+	for (i = 0;; i = (i + 5 * step) % c->pages) {
+		usleep(20000);
+		if (!__atomic_load_n(&c->calm, __ATOMIC_SEQ_CST))
+			madvise(c->mem + (size_t)i * PAGE, step * PAGE,
+				MADV_PAGEOUT);
+	}
+	return NULL;
+}
+
+static uint32_t *first_word(struct churn *c, uint32_t i)
+{
+	return (uint32_t *)(c->mem + (size_t)i * PAGE);
+}
+
+static uint32_t *last_word(struct churn *c, uint32_t i)
+{
+	return (uint32_t *)(c->mem + (size_t)i * PAGE + PAGE - 4);
+}
+
+/* What the guest computes over all pages as they should be. */
+static uint32_t churn_sum(const struct churn *c)
+{
+	uint32_t i, sum = 0;
+
+	for (i = 0; i < c->pages; i++) {
+		sum = (sum << 1 | sum >> 31) + c->model[i];
+		sum = (sum << 1 | sum >> 31) + c->model[i];
+	}
+	return sum;
+}
+
+/* Let the guest run to its next OUT; that is on @port. */
+static uint32_t churn_run(struct churn *c, int port)
+{
+	int r;
+
+	do
+		r = vm_run(&c->vm);
+	while (r == -1 && errno == EINTR);
+	CHECK(r == 0);
+	CHECK(c->vm.run->exit_reason == KVM_EXIT_IO);
+	CHECK(c->vm.run->io.port == port && c->vm.run->io.size == 4);
+	return *(uint32_t *)((uint8_t *)c->vm.run + c->vm.run->io.data_offset);
+}
+
+/* The guest reads all: each page is what the client thinks it is. */
+static void churn_guest_reads(struct churn *c)
+{
+	CHECK(churn_run(c, 0x11) == churn_sum(c));
+}
+
+/* The guest writes all: equal pages in groups of 16, the rest of each is 0. */
+static void churn_guest_writes(struct churn *c)
+{
+	uint32_t i, seed = churn_run(c, 0x10);
+
+	for (i = 0; i < c->pages; i++)
+		c->model[i] = ((CHURN_BASE + i * PAGE) >> 16) ^ seed;
+}
+
+static void churn_client_reads(struct churn *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->pages; i++)
+		CHECK(*first_word(c, i) == c->model[i] &&
+		      *last_word(c, i) == c->model[i]);
+}
+
+static void churn_client_writes(struct churn *c, uint32_t i, uint32_t value)
+{
+	*first_word(c, i) = value;
+	*last_word(c, i) = value;
+	c->model[i] = value;
+}
+
+static unsigned long number_of(const char *path, const char *name)
+{
+	FILE *f = fopen(path, "r");
+	unsigned long n, sum = 0;
+	char line[256];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)) &&
+		    sscanf(line + strlen(name), "%lu", &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
+}
+
+/* Pages of other processes that are merged with this one's do not exist. */
+static unsigned long merged(void)
+{
+	return number_of("/sys/kernel/mm/ksm/pages_sharing", "");
+}
+
+static void churn_start(struct churn *c, unsigned long mib)
+{
+	static const uint8_t code[] = {
+		0x31, 0xed,				/* xor ebp,ebp */
+		/* again: */
+		0x45,					/* inc ebp */
+		0xbe, 0, 0, 0x10, 0,			/* mov esi,BASE */
+		/* write: */
+		0x89, 0xf0,				/* mov eax,esi */
+		0xc1, 0xe8, 0x10,			/* shr eax,16 */
+		0x31, 0xe8,				/* xor eax,ebp */
+		0x89, 0x06,				/* mov [esi],eax */
+		0x89, 0x86, 0xfc, 0x0f, 0, 0,		/* mov [esi+0xffc],eax */
+		0x81, 0xc6, 0, 0x10, 0, 0,		/* add esi,0x1000 */
+		0x39, 0xfe,				/* cmp esi,edi */
+		0x72, 0xe7,				/* jb write */
+		0x89, 0xe8,				/* mov eax,ebp */
+		0xe7, 0x10,				/* out 0x10,eax */
+		0xb9, 2, 0, 0, 0,			/* mov ecx,2 */
+		/* sum: */
+		0x31, 0xc0,				/* xor eax,eax */
+		0xbe, 0, 0, 0x10, 0,			/* mov esi,BASE */
+		/* read: */
+		0xd1, 0xc0,				/* rol eax,1 */
+		0x03, 0x06,				/* add eax,[esi] */
+		0xd1, 0xc0,				/* rol eax,1 */
+		0x03, 0x86, 0xfc, 0x0f, 0, 0,		/* add eax,[esi+0xffc] */
+		0x81, 0xc6, 0, 0x10, 0, 0,		/* add esi,0x1000 */
+		0x39, 0xfe,				/* cmp esi,edi */
+		0x72, 0xea,				/* jb read */
+		0xe7, 0x11,				/* out 0x11,eax */
+		0x49,					/* dec ecx */
+		0x75, 0xde,				/* jnz sum */
+		0xeb, 0xb4,				/* jmp again */
+	};
+	struct kvm_userspace_memory_region region = {
+		.slot = 1, .guest_phys_addr = CHURN_BASE,
+		.memory_size = (uint64_t)mib << 20,
+	};
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
+	struct kvm_userspace_memory_region low = { .memory_size = CHURN_BASE };
+	struct kvm_sregs sregs;
+	struct vm *m = &c->vm;
+
+	vm_start(m, code, sizeof(code));
+	/* Slot 0 without what is slot 1's now. */
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION,
+		    &(struct kvm_userspace_memory_region){ }) == 0);
+	low.userspace_addr = (uintptr_t)m->ram;
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &low) == 0);
+	c->mem = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(c->mem != MAP_FAILED);
+	CHECK(madvise(c->mem, mib << 20, MADV_NOHUGEPAGE) == 0);
+	region.userspace_addr = (uintptr_t)c->mem;
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	c->pages = (mib << 20) / PAGE;
+	c->model = calloc(c->pages, sizeof(*c->model));
+	CHECK(c->model);
+
+	/* Protected mode, flat, without paging. */
+	CHECK(ioctl(m->vcpu, KVM_GET_SREGS, &sregs) == 0);
+	sregs.cr0 |= 1;
+	sregs.cs.limit = ~0u;
+	sregs.cs.g = 1;
+	sregs.cs.db = 1;
+	sregs.cs.selector = 8;
+	sregs.cs.type = 11;
+	sregs.ds.limit = ~0u;
+	sregs.ds.g = 1;
+	sregs.ds.db = 1;
+	sregs.ds.selector = 16;
+	sregs.ss = sregs.es = sregs.ds;
+	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
+	regs.rdi = CHURN_BASE + (mib << 20);
+	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+}
+
+/*
+ * The guest writes and sums up N MiB while the client takes the pages away in
+ * every way it knows.  With swap space and KSM on, both must have happened.
+ */
+static void test_churn(unsigned long n)
+{
+	unsigned long swapped = 0, shared = 0, most;
+	int round, status, out[2];
+	struct churn c = { };
+	pthread_t thread;
+	uint32_t i;
+	pid_t pid;
+	char byte;
+
+	churn_start(&c, n);
+	CHECK(pthread_create(&thread, NULL, churn_disturb, &c) == 0);
+	for (round = 0; round < CHURN_ROUNDS; round++) {
+		__atomic_store_n(&c.calm, round == 2, __ATOMIC_SEQ_CST);
+		churn_guest_writes(&c);
+		churn_client_reads(&c);
+
+		/* Out to swap, and in again by the guest. */
+		if (round != 2) {
+			CHECK(madvise(c.mem, n << 20, MADV_PAGEOUT) == 0);
+			most = number_of("/proc/self/smaps", "Swap:") / 4;
+			swapped = most > swapped ? most : swapped;
+		}
+
+		/* Other pages in their places, with other contents. */
+		for (i = round; i < c.pages; i += 16) {
+			CHECK(madvise(first_word(&c, i), PAGE, MADV_DONTNEED) == 0);
+			if (i & 16)
+				churn_client_writes(&c, i, i * 7919 + round);
+			else
+				c.model[i] = 0;
+		}
+		churn_guest_reads(&c);
+
+		/* Equal pages become one, until the guest writes again. */
+		if (round == 2) {
+			CHECK(madvise(c.mem, n << 20, MADV_MERGEABLE) == 0);
+			for (i = 0; i < 100 && merged() < c.pages / 2; i++)
+				usleep(100000);
+			shared = merged();
+		}
+
+		/* Behind the back of mappings that are still in use. */
+		for (i = round + 1; i < c.pages; i += 32)
+			churn_client_writes(&c, i, i * 31 + round);
+
+		/* A child has the memory as it is now, whatever comes. */
+		CHECK(pipe(out) == 0);
+		fflush(stdout);
+		pid = fork();
+		CHECK(pid >= 0);
+		if (!pid) {
+			close(out[1]);
+			CHECK(read(out[0], &byte, 1) == 1);
+			churn_client_reads(&c);
+			_exit(7);
+		}
+		close(out[0]);
+		churn_guest_reads(&c);
+		churn_client_reads(&c);
+		churn_guest_writes(&c);
+		churn_client_reads(&c);
+		churn_guest_reads(&c);
+		CHECK(write(out[1], "", 1) == 1);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+		churn_guest_reads(&c);
+		close(out[1]);
+	}
+	printf("%s: ok %lu MiB, swapped %s, merged %s\n", test, n,
+	       swapped >= c.pages / 2 ? "most" : swapped ? "some" : "none",
+	       shared >= c.pages / 2 ? "most" : shared ? "some" : "none");
+	if (swapped < c.pages / 2 || shared < c.pages / 2)
+		fprintf(stderr, "%s: of %u pages swapped %lu, merged %lu\n",
+			test, c.pages, swapped, shared);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(unsigned long n);
@@ -431,6 +779,9 @@ static const struct {
 	{ "triple", test_triple, 0 },
 	{ "timer", test_timer, 0 },
 	{ "bad", test_bad, 0 },
+	{ "msrs", test_msrs, 0 },
+	{ "spin", test_spin, 0 },
+	{ "churn", test_churn, 32 },
 };
 
 int main(int argc, char **argv)
