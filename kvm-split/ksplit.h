@@ -72,6 +72,7 @@ struct ksplit_pcpu_stats {
 	long n[KSPLIT_NR_STATS];
 	unsigned long exits[80];	/* by basic exit reason */
 	unsigned long exits_ring0[80];	/* of them consumed by the stub */
+	unsigned long fills[KSPLIT_NR_SLOTS];	/* by the field that was missing */
 };
 
 DECLARE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
@@ -93,7 +94,6 @@ struct ksplit_channel {
 	spinlock_t lock;
 	struct list_head calls;		/* not yet handed out */
 	struct list_head busy;		/* handed out, not replied to */
-	u32 nr;				/* of both */
 	wait_queue_head_t wq;
 	bool dead;
 };
@@ -121,8 +121,9 @@ struct ksplit_session {			/* front/session.c */
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
+	atomic_t nr_calls;		/* files' own included */
 	atomic64_t next_id;		/* of a call */
-	spinlock_t arguments_lock;	/* under a channel's lock */
+	spinlock_t arguments_lock;
 	struct list_head arguments;	/* calls whose client may be reached */
 	struct ratelimit_state log;	/* KSPLIT_LOG */
 	pid_t worker;			/* for the log */
@@ -387,8 +388,7 @@ void ksplit_channel_init(struct ksplit_channel *chan);
 /* Fails every call, waiting or handed out, with -EIO. */
 void ksplit_channel_kill(struct ksplit_channel *chan);
 /* KSPLIT_NEXT on a session (vcpu NULL) or on a vCPU. */
-long ksplit_channel_next(struct ksplit_session *session,
-			 struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
+long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 			 struct ksplit_next __user *arg);
 void ksplit_session_put(struct ksplit_session *session);
 

@@ -403,29 +403,41 @@ static const char * const ksplit_stat_names[] = {
 #undef X
 };
 
-static int ksplit_stats_show(struct seq_file *m, void *v)
+/* Sum over CPUs of the counter at @offset in struct ksplit_pcpu_stats. */
+static unsigned long ksplit_stat_sum(size_t offset)
 {
-	unsigned long total, ring0;
-	unsigned int i;
-	long n;
+	unsigned long sum = 0;
 	int cpu;
 
-	for (i = 0; i < KSPLIT_NR_STATS; i++) {
-		n = 0;
-		for_each_possible_cpu(cpu)
-			n += per_cpu(ksplit_stats, cpu).n[i];
-		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], n);
-	}
+	for_each_possible_cpu(cpu)
+		sum += *(unsigned long *)((void *)&per_cpu(ksplit_stats, cpu) +
+					  offset);
+	return sum;
+}
+
+#define KSPLIT_STAT_SUM(member, i)					\
+	ksplit_stat_sum(offsetof(struct ksplit_pcpu_stats, member) +	\
+			(i) * sizeof(long))
+
+static int ksplit_stats_show(struct seq_file *m, void *v)
+{
+	unsigned long n;
+	unsigned int i;
+
+	for (i = 0; i < KSPLIT_NR_STATS; i++)
+		seq_printf(m, "%s %ld\n", ksplit_stat_names[i],
+			   KSPLIT_STAT_SUM(n, i));
 	for (i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
-		total = 0;
-		ring0 = 0;
-		for_each_possible_cpu(cpu) {
-			total += per_cpu(ksplit_stats, cpu).exits[i];
-			ring0 += per_cpu(ksplit_stats, cpu).exits_ring0[i];
-		}
-		if (total)
+		n = KSPLIT_STAT_SUM(exits, i);
+		if (n)
 			seq_printf(m, "exit_%u %lu\nexit_%u_ring0 %lu\n",
-				   i, total, i, ring0);
+				   i, n, i, KSPLIT_STAT_SUM(exits_ring0, i));
+	}
+	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
+		n = KSPLIT_STAT_SUM(fills, i);
+		if (n)
+			seq_printf(m, "fill_%#x %lu\n",
+				   ksplit_fields[i].encoding, n);
 	}
 	return 0;
 }

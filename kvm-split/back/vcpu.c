@@ -983,6 +983,7 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 	fill.slot = array_index_nospec(fill.slot, KSPLIT_NR_SLOTS);
 	if (!ksplit_fields[fill.slot].present)
 		return -EINVAL;
+	this_cpu_inc(ksplit_stats.fills[fill.slot]);
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));
 	if (ksplit_slot_volatile(fill.slot) && v->prepared) {

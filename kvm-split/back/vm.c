@@ -96,8 +96,7 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd,
 		ksplit_vcpu_kick(vcpu);
 		return 0;
 	case KSPLIT_NEXT:
-		return ksplit_channel_next(vcpu->vm->session, &vcpu->chan,
-					   vcpu, argp);
+		return ksplit_channel_next(&vcpu->chan, vcpu, argp);
 	case KSPLIT_BLOCK:
 		return ksplit_vcpu_block(vcpu, argp);
 	}

@@ -221,7 +221,8 @@ static const u32 exit_groups[] = {
 	[20] = INSN, [24] = INSN,	/* VMLAUNCH, VMRESUME */
 	[22 ... 23] = VMX, [25] = VMX,	/* VMPTRST, VMREAD, VMWRITE */
 	[26] = INSN, [27] = VMX,	/* VMXOFF, VMXON */
-	[28 ... 30] = QUAL,		/* CR access, MOV DR, I/O */
+	[28 ... 29] = QUAL,		/* CR access, MOV DR */
+	[30] = QUAL | KSPLIT_GROUP(MODE), /* I/O: KVM notes the linear RIP */
 	[31 ... 32] = INSN,		/* RDMSR, WRMSR */
 	[33 ... 34] = QUAL,		/* entry failures */
 	[36] = INSN,			/* MWAIT */
@@ -229,7 +230,8 @@ static const u32 exit_groups[] = {
 	[44 ... 45] = QUAL, [56] = QUAL, /* APIC access, EOI, APIC write */
 	[46 ... 47] = VMX,		/* GDTR, IDTR, LDTR, TR */
 	[48] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR), /* EPT violation */
-	[49] = KSPLIT_GROUP(ADDR),	/* EPT misconfiguration */
+	/* EPT misconfiguration: MMIO, which is emulated */
+	[49] = KSPLIT_GROUP(ADDR) | KSPLIT_GROUP(MODE) | KSPLIT_GROUP(CR),
 	[50] = VMX, [53] = VMX, [58] = VMX, /* INVEPT, INVVPID, INVPCID */
 	[51] = INSN,			/* RDTSCP */
 	[54 ... 55] = INSN,		/* WBINVD, XSETBV */

@@ -47,8 +47,8 @@ enum ksplit_class {
  *			I/O RCX, RSI, RDI, RIP
  * @KSPLIT_G_CR:	CR0, CR3, CR4
  * @KSPLIT_G_PDPTR:	PDPTEs
- * @KSPLIT_G_MODE:	access rights of CS and SS
- * @KSPLIT_G_SEG:	the other 30 fields of segments
+ * @KSPLIT_G_MODE:	access rights of CS and SS, base of CS
+ * @KSPLIT_G_SEG:	the other 29 fields of segments
  * @KSPLIT_G_DT:	GDTR, IDTR
  * @KSPLIT_G_SYSENTER:	SYSENTER MSRs
  * @KSPLIT_G_ENTRY:	VM-entry interruption information

@@ -650,9 +650,9 @@ START_TEST(exit_groups)
 	ck_assert_uint_eq(vmreads(10), 7);	/* CPUID */
 	ck_assert_uint_eq(vmreads(12), 7);	/* HLT */
 	ck_assert_uint_eq(vmreads(32), 7);	/* WRMSR */
-	ck_assert_uint_eq(vmreads(49), 7);	/* EPT misconfiguration */
+	ck_assert_uint_eq(vmreads(49), 13);	/* EPT misconfiguration: emulated */
 	ck_assert_uint_eq(vmreads(28), 8);	/* CR access */
-	ck_assert_uint_eq(vmreads(30), 8);	/* I/O */
+	ck_assert_uint_eq(vmreads(30), 11);	/* I/O: linear RIP */
 	ck_assert_uint_eq(vmreads(48), 8);	/* EPT violation */
 }
 END_TEST
