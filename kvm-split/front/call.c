@@ -10,7 +10,11 @@
  * has ended.  A kvm_run is checked before the client can see it.  What was
  * prefetched is constant once the call is queued.
  *
- * Locks: chan->lock, then session->arguments_lock.
+ * A call on one of its channel's lists is the channel's.  Who takes it off, a
+ * worker's thread or the killer of the channel, owns it, and puts it back or
+ * ends it.
+ *
+ * Locks: chan->lock, session->arguments_lock, neither within the other.
  */
 #include "front.h"
 
@@ -24,52 +28,23 @@
  */
 void ksplit_channel_init(struct ksplit_channel *chan)
 {
-	memset(chan, 0, sizeof(*chan));
 	spin_lock_init(&chan->lock);
 	INIT_LIST_HEAD(&chan->calls);
 	INIT_LIST_HEAD(&chan->busy);
 	init_waitqueue_head(&chan->wq);
-}
-
-/**
- * ksplit_call_alloc() - Make a call
- * @session: whom it is for
- * @op: enum ksplit_op
- * @size: bytes of data[]
- *
- * Return: the call with one reference, or NULL.
- */
-struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op, u32 size)
-{
-	struct ksplit_call *call;
-
-	call = kzalloc(struct_size(call, data, size), GFP_KERNEL_ACCOUNT);
-	if (!call)
-		return NULL;
-	kref_init(&call->ref);
-	INIT_LIST_HEAD(&call->argument);
-	init_waitqueue_head(&call->wq);
-	call->session = session;
-	call->n.op = op;
-	return call;
-}
-
-static void slot_finish(struct ksplit_call *call, bool success)
-{
-	if (call->slot_prepared)
-		ksplit_slot_finish(call->f->vm, &call->slot, success);
-	call->slot_prepared = false;
+	chan->dead = false;
 }
 
 static void call_free(struct kref *ref)
 {
 	struct ksplit_call *call = container_of(ref, struct ksplit_call, ref);
 
-	/* If nobody answered: the worker died, or never saw it. */
-	slot_finish(call, false);
+	atomic_dec(&call->session->nr_calls);
 	if (call->new_file)
 		fput(call->new_file);
-	if (call->file) {
+	if (call->run)
+		free_pages_exact(call->run, KSPLIT_RUN_ALLOC);
+	if (call->client) {
 		put_task_struct(call->client);
 		fput(call->file);
 	}
@@ -80,32 +55,56 @@ static void call_free(struct kref *ref)
  * ksplit_call_put() - Drop a reference
  * @call: the call
  *
- * Context: may sleep, but for a call on a vCPU's channel.
+ * Context: does not sleep.
  */
 void ksplit_call_put(struct ksplit_call *call)
 {
 	kref_put(&call->ref, call_free);
 }
 
-/* From now on no copy begins.  Under chan->lock. */
+/**
+ * ksplit_call_alloc() - Make a call
+ * @session: whom it is for
+ * @size: bytes of data[], which are not initialized
+ *
+ * Return: the call with one reference, or NULL (no memory, or the session has
+ * KSPLIT_MAX_CALLS).
+ */
+struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 size)
+{
+	struct ksplit_call *call = kmalloc(struct_size(call, data, size), GFP_KERNEL_ACCOUNT);
+
+	if (!call)
+		return NULL;
+	memset(call, 0, sizeof(*call));
+	kref_init(&call->ref);
+	INIT_LIST_HEAD(&call->argument);
+	init_waitqueue_head(&call->wq);
+	call->session = session;
+	if (atomic_inc_return(&session->nr_calls) <= KSPLIT_MAX_CALLS)
+		return call;
+	ksplit_call_put(call);
+	return NULL;
+}
+
+/* From now on no copy begins. */
 static void argument_withdraw(struct ksplit_call *call)
 {
+	/* Nobody copies for a file's own call. */
+	if (!call->client)
+		return;
 	guard(spinlock)(&call->session->arguments_lock);
 	list_del_init(&call->argument);
 }
 
-/* Under chan->lock, by one who has a reference besides the channel's. */
-static void call_end(struct ksplit_channel *chan, struct ksplit_call *call, long result)
+/* By the call's owner. */
+static void call_end(struct ksplit_call *call, long result)
 {
-	list_del(&call->node);
-	chan->nr--;
 	argument_withdraw(call);
+	if (call->slot_prepared)
+		ksplit_slot_finish(call->f->vm, &call->slot, !result);
 	call->result = result;
-	/* Pairs with call_over(). */
-	smp_store_release(&call->state, KSPLIT_CALL_DONE);
-	/* The worker that replies is about to sleep. */
-	wake_up_poll_on_current_cpu(&call->wq, EPOLLIN);
-	ksplit_call_put(call);
+	ksplit_argument_put(call);
 }
 
 /**
@@ -122,135 +121,105 @@ void ksplit_channel_close(struct ksplit_channel *chan)
  * ksplit_channel_kill() - Fail every call, waiting or handed out, with -EIO
  * @chan: the channel; takes no more calls
  *
+ * What a thread of the worker owns at this moment, it ends itself: a session's
+ * channel is killed when there is none, a vCPU's with its VM.
+ *
  * Context: not in interrupts.  A session's channel: may sleep; a vCPU's: does
  * not.
  */
 void ksplit_channel_kill(struct ksplit_channel *chan)
 {
-	struct ksplit_call *call;
+	struct ksplit_call *call, *next;
+	LIST_HEAD(calls);
 
 	ksplit_channel_close(chan);
-	do {
-		scoped_guard(spinlock, &chan->lock) {
-			list_splice_init(&chan->calls, &chan->busy);
-			call = list_first_entry_or_null(&chan->busy, struct ksplit_call, node);
-			if (!call)
-				return;
-			kref_get(&call->ref);
-			call_end(chan, call, -EIO);
-		}
-		ksplit_call_put(call);
-	} while (true);
+	scoped_guard(spinlock, &chan->lock) {
+		list_splice_init(&chan->busy, &calls);
+		list_splice_init(&chan->calls, &calls);
+	}
+	list_for_each_entry_safe(call, next, &calls, node)
+		call_end(call, -EIO);
 }
 
 /* --------------------------------------------------- client side -- */
 
 /**
  * ksplit_call_queue() - Hand a call to the workers of a channel
- * @chan: the channel
+ * @chan: the channel; if it is dead the call ends at once, with -EIO
  * @call: the call; the channel takes a reference of its own
- *
- * Return: 0; -EIO (the channel is dead), -ENOMEM (it has KSPLIT_MAX_CALLS).
  */
-int ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
+void ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
 {
-	scoped_guard(spinlock, &chan->lock) {
-		if (chan->dead)
-			return -EIO;
-		if (chan->nr >= KSPLIT_MAX_CALLS && call->file)
-			return -ENOMEM;
-		call->n.id = atomic64_inc_return(&call->session->next_id);
-		kref_get(&call->ref);
-		list_add_tail(&call->node, &chan->calls);
-		chan->nr++;
+	struct ksplit_session *session = call->session;
+	bool dead;
+
+	kref_get(&call->ref);
+	atomic_set(&call->pending, 1);
+	call->n.id = atomic64_inc_return(&session->next_id);
+	if (call->client) {
+		guard(spinlock)(&session->arguments_lock);
+		list_add(&call->argument, &session->arguments);
 	}
+	scoped_guard(spinlock, &chan->lock) {
+		dead = chan->dead;
+		if (!dead)
+			list_add_tail(&call->node, &chan->calls);
+	}
+	if (dead)
+		return call_end(call, -EIO);
 	ksplit_count(calls);
-	/* A client is about to sleep: let the worker run here. */
-	if (call->file)
-		wake_up_poll_on_current_cpu(&chan->wq, EPOLLIN);
-	else
-		wake_up(&chan->wq);
-	return 0;
+	/* The client is about to sleep: let the worker run here. */
+	wake_up_poll_on_current_cpu(&chan->wq, EPOLLIN);
 }
 
 static bool call_over(struct ksplit_call *call)
 {
-	/* Pairs with call_end(); the other with ksplit_argument_put(). */
-	return smp_load_acquire(&call->state) == KSPLIT_CALL_DONE && !smp_load_acquire(&call->users);
-}
-
-/* The client gives up.  False: the call has just ended, take what it brought. */
-static bool call_cancel(struct ksplit_channel *chan, struct ksplit_call *call)
-{
-	guard(spinlock)(&chan->lock);
-	if (call->state == KSPLIT_CALL_DONE)
-		return false;
-	if (call->state == KSPLIT_CALL_QUEUED)
-		call_end(chan, call, -EINTR);
-	else
-		argument_withdraw(call);
-	return true;
-}
-
-/*
- * A signal came during KVM_RUN.  The worker answers with what kvm_run has to
- * say: to return without it would leave kvm_run and an instruction half done.
- * Under the lock, so that the interruption meets this call or none.
- */
-static void call_interrupt(struct ksplit_channel *chan, struct ksplit_call *call,
-			   struct ksplit_vcpu *vcpu)
-{
-	guard(spinlock)(&chan->lock);
-	call->interrupted = true;
-	if (call->state == KSPLIT_CALL_TAKEN)
-		ksplit_vcpu_interrupt(vcpu);
+	/* Pairs with ksplit_argument_put(). */
+	return !atomic_read_acquire(&call->pending);
 }
 
 /**
  * ksplit_call_wait() - Wait for the end of a queued call
- * @chan: the channel
  * @call: the call
- * @vcpu: of KVM_RUN
+ * @vcpu: whose it is, or NULL
  *
- * Only KVM_RUN notices signals that do not kill, as upstream's ioctls: the
- * others end in their own time, which for some (a large slot's dirty log) is
- * long and no reason to end a VM.
+ * A signal during KVM_RUN interrupts the worker, who answers with what kvm_run
+ * has to say: to return without it would leave kvm_run and an instruction half
+ * done.  The other calls notice only signals that kill, as upstream's ioctls:
+ * they end in their own time, which for some (a large slot's dirty log) is long
+ * and no reason to end a VM.
+ *
+ * A vCPU whose call was not answered is of no use any more, nor is its VM.
  *
  * Return: 0; -EINTR (killed); -EIO (an interrupted KVM_RUN was not answered in
- * time, its VM is dead now).
+ * time).
  */
-int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
-		     struct ksplit_vcpu *vcpu)
+int ksplit_call_wait(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
 {
 	unsigned int state = call->run ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
-	int ticks = 0;
 	long left;
 
-	if (!wait_event_state(call->wq, call_over(call), (state | TASK_FREEZABLE)))
+	left = wait_event_state(call->wq, call_over(call), (state | TASK_FREEZABLE));
+	if (!left)
 		return 0;
-	if (call->run)
-		call_interrupt(chan, call, vcpu);
-	/* Many short sleeps: time spent in the freezer counts as one. */
-	while (call->run && ticks < SIGNAL_TICKS) {
-		left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
-				     (TASK_KILLABLE | TASK_FREEZABLE), 0,
-				     SIGNAL_TICK, __ret = schedule_timeout(__ret));
+	if (call->run) {
+		ksplit_vcpu_interrupt(vcpu);
+		left = 0;
+		/* Many short sleeps: time spent in the freezer counts as one. */
+		for (int i = 0; !left && i < SIGNAL_TICKS; i++)
+			left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
+					     (TASK_KILLABLE | TASK_FREEZABLE), 0,
+					     SIGNAL_TICK, __ret = schedule_timeout(__ret));
+		ksplit_vcpu_call_done(vcpu);
 		if (left > 0)
 			return 0;
-		if (left < 0)
-			break;
-		/* Not the worker's fault: another call of the client's is first. */
-		if (READ_ONCE(call->state) == KSPLIT_CALL_QUEUED && !list_empty(&chan->busy))
-			continue;
-		ticks++;
 	}
-	if (!call_cancel(chan, call))
-		return 0;
-	if (ticks < SIGNAL_TICKS)
-		return -EINTR;
-	ksplit_vm_err(vcpu->vm, "vCPU %u: the worker did not answer a signal", vcpu->id);
-	ksplit_vm_kill(vcpu->vm);
-	return -EIO;
+	argument_withdraw(call);
+	if (!left)
+		ksplit_vm_err(vcpu->vm, "vCPU %u: the worker did not answer a signal", vcpu->id);
+	if (vcpu)
+		ksplit_vm_kill(vcpu->vm);
+	return left ? -EINTR : -EIO;
 }
 
 /* ------------------------------------------- a call's client memory -- */
@@ -271,7 +240,7 @@ struct ksplit_call *ksplit_argument_get(struct ksplit_session *session, u64 id)
 	list_for_each_entry(call, &session->arguments, argument) {
 		if (call->n.id == id) {
 			kref_get(&call->ref);
-			call->users++;
+			atomic_inc(&call->pending);
 			return call;
 		}
 	}
@@ -284,10 +253,9 @@ struct ksplit_call *ksplit_argument_get(struct ksplit_session *session, u64 id)
  */
 void ksplit_argument_put(struct ksplit_call *call)
 {
-	scoped_guard(spinlock, &call->session->arguments_lock)
-		/* Pairs with call_over(). */
-		smp_store_release(&call->users, call->users - 1);
-	wake_up(&call->wq);
+	/* Pairs with call_over().  Who replies is about to sleep. */
+	if (atomic_dec_and_test(&call->pending))
+		wake_up_poll_on_current_cpu(&call->wq, EPOLLIN);
 	ksplit_call_put(call);
 }
 
@@ -358,13 +326,19 @@ static u32 pio_bytes(const struct kvm_run *run, u8 direction)
 	return min_t(u32, run->io.size * run->io.count, PAGE_SIZE);
 }
 
-/* The client's kvm_run goes to the worker, who distrusts it as upstream does. */
-static int run_to_worker(struct ksplit_file *f, u8 __user *dst)
+/* What is moved of a kvm_run: registers only if the client asks for them. */
+static size_t run_size(const struct kvm_run *run)
 {
-	u32 pio = pio_bytes(f->run, KVM_EXIT_IO_IN);
+	if (READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs))
+		return offsetofend(struct kvm_run, s.regs);
+	return offsetof(struct kvm_run, s);
+}
 
-	if (copy_to_user(dst, f->run, KSPLIT_RUN_SIZE) ||
-	    copy_to_user(dst + PAGE_SIZE, f->run + PAGE_SIZE, pio))
+/* The client's kvm_run goes to the worker, who distrusts it as upstream does. */
+static int run_to_worker(const void *run, u8 __user *dst)
+{
+	if (copy_to_user(dst, run, run_size(run)) ||
+	    copy_to_user(dst + PAGE_SIZE, run + PAGE_SIZE, pio_bytes(run, KVM_EXIT_IO_IN)))
 		return -EFAULT;
 	return 0;
 }
@@ -373,84 +347,60 @@ static int run_to_worker(struct ksplit_file *f, u8 __user *dst)
  * The worker's kvm_run goes to the client through @new, where it is checked.
  * What the client writes stays as it is: it may be writing immediate_exit now.
  */
-static int run_to_client(struct ksplit_file *f, const u8 __user *src, struct kvm_run *new)
+static int run_to_client(struct ksplit_vcpu *vcpu, void *run, const u8 __user *src)
 {
 	const size_t out = offsetof(struct kvm_run, exit_reason);
 	const size_t in = offsetof(struct kvm_run, kvm_valid_regs);
 	const size_t regs = offsetof(struct kvm_run, kvm_dirty_regs);
-	void *run = f->run;
+	struct kvm_run *new = run + KSPLIT_RUN_PAGES * PAGE_SIZE;
+	size_t size = run_size(run);
 
-	if (copy_from_user(new, src, KSPLIT_RUN_SIZE))
+	if (copy_from_user((void *)new + out, src + out, size - out))
 		return -EFAULT;
 	if (ksplit_check_kvm_run(new)) {
-		ksplit_vm_err(f->vm, "vCPU %u: kvm_run refused, exit reason %u",
-			      f->vcpu->id, new->exit_reason);
-		ksplit_vm_kill(f->vm);
+		ksplit_vm_err(vcpu->vm, "vCPU %u: kvm_run refused, exit reason %u",
+			      vcpu->id, new->exit_reason);
+		ksplit_vm_kill(vcpu->vm);
 		return -EINVAL;
 	}
 	if (copy_from_user(run + PAGE_SIZE, src + PAGE_SIZE, pio_bytes(new, KVM_EXIT_IO_OUT)))
 		return -EFAULT;
 	memcpy(run + out, (void *)new + out, in - out);
-	memcpy(run + regs, (void *)new + regs, KSPLIT_RUN_SIZE - regs);
+	memcpy(run + regs, (void *)new + regs, size - regs);
 	return 0;
 }
 
 /* --------------------------------------------------- worker side -- */
 
-/*
- * A result that a client would use as a descriptor comes with a file; one that
- * it would use as an offset into a mapping is the stub's.
- */
-static bool result_allowed(struct ksplit_call *call, const struct ksplit_next *n)
-{
-	const struct kvm_create_device *cd = (void *)call->data;
-	u32 cmd = call->n.cmd;
-
-	/* -512 and beyond are the kernel's own (ERESTARTSYS). */
-	if (n->result < 0 || n->new_kind != KSPLIT_FILE_NONE)
-		return n->result > -512;
-	if (call->n.op == KSPLIT_OP_READ)
-		return n->result <= n->out_len;
-	if (cmd == KVM_CHECK_EXTENSION && call->n.arg == KVM_CAP_COALESCED_MMIO)
-		return !n->result || n->result == KVM_COALESCED_MMIO_PAGE_OFFSET;
-	if (cmd == KVM_CREATE_DEVICE && cd->flags & KVM_CREATE_DEVICE_TEST)
-		return true;
-	return ksplit_creates(cmd) == KSPLIT_FILE_NONE && cmd != KVM_CREATE_GUEST_MEMFD;
-}
-
 /* Reads what a reply brings. */
-static int reply_read(struct ksplit_call *call, const struct ksplit_next *n,
-		      struct file **ret_file)
+static int reply_read(struct ksplit_call *call, struct ksplit_vcpu *vcpu,
+		      const struct ksplit_next *n)
 {
 	struct file *file;
 
-	if (!result_allowed(call, n) || n->out_len > call->out_max)
+	if (n->out_len > call->out_max)
 		return -EINVAL;
-	if (call->run)
-		return run_to_client(call->f, u64_to_user_ptr(n->kvm_run),
-				     (struct kvm_run *)call->data);
 	if (copy_from_user(call->data + call->out_max, u64_to_user_ptr(n->out), n->out_len))
 		return -EFAULT;
-	if (n->new_kind == KSPLIT_FILE_NONE)
-		return 0;
 	file = ksplit_client_file(call, n);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	*ret_file = file;
+	call->new_file = file;
+	call->out_len = n->out_len;
+	if (call->run)
+		return run_to_client(vcpu, call->run, u64_to_user_ptr(n->kvm_run));
 	return 0;
 }
 
-/* The call that a reply is to; no second reply finds it. */
+/* The call that a reply is to, now the caller's: no second reply finds it. */
 static struct ksplit_call *reply_find(struct ksplit_channel *chan, u64 id)
 {
 	struct ksplit_call *call;
 
 	guard(spinlock)(&chan->lock);
 	list_for_each_entry(call, &chan->busy, node) {
-		if (call->n.id == id && call->state == KSPLIT_CALL_TAKEN) {
-			call->state = KSPLIT_CALL_REPLYING;
-			argument_withdraw(call);
-			kref_get(&call->ref);
+		if (call->n.id == id) {
+			list_del(&call->node);
 			return call;
 		}
 	}
@@ -462,55 +412,25 @@ static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 		 const struct ksplit_next *n)
 {
 	struct ksplit_call *call = reply_find(chan, n->reply_to);
-	struct file *file = NULL;
 	int r = 0;
 
 	if (!call)
 		return -ENOENT;
-	if (call->file)
-		r = reply_read(call, n, &file);
-	slot_finish(call, !r && !n->result);
-
-	scoped_guard(spinlock, &chan->lock) {
-		/* The channel may have died meanwhile. */
-		if (call->state == KSPLIT_CALL_DONE)
-			break;
-		if (call->run)
-			ksplit_vcpu_call_done(vcpu);
-		call->out_len = r ? 0 : n->out_len;
-		swap(call->new_file, file);
-		call_end(chan, call, r ? -EIO : n->result);
-	}
-	if (file)
-		fput(file);
-	ksplit_call_put(call);
+	if (call->n.op != KSPLIT_OP_RELEASE)
+		r = reply_read(call, vcpu, n);
+	call_end(call, r ? -EIO : n->result);
 	return r;
 }
 
-/*
- * The next call, now handed out, NULL if there is none.  A vCPU's calls go out
- * one at a time, as upstream serves them under vcpu->mutex: two replies to
- * KVM_RUN must not meet in one kvm_run.
- */
-static struct ksplit_call *call_take(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu)
+/* The next call, now the caller's, NULL if there is none. */
+static struct ksplit_call *call_take(struct ksplit_channel *chan)
 {
 	struct ksplit_call *call;
 
 	guard(spinlock)(&chan->lock);
 	call = list_first_entry_or_null(&chan->calls, struct ksplit_call, node);
-	if (!call)
-		return NULL;
-	if (vcpu && !list_empty(&chan->busy))
-		return ERR_PTR(-EBUSY);
-	kref_get(&call->ref);
-	list_move_tail(&call->node, &chan->busy);
-	call->state = KSPLIT_CALL_TAKEN;
-	if (call->interrupted)
-		ksplit_vcpu_interrupt(vcpu);
-	if (call->n.op == KSPLIT_OP_IOCTL && !call->run) {
-		guard(spinlock)(&call->session->arguments_lock);
-		list_add(&call->argument, &call->session->arguments);
-	}
+	if (call)
+		list_del(&call->node);
 	return call;
 }
 
@@ -523,40 +443,35 @@ static int hand_out(struct ksplit_call *call, const struct ksplit_next *n,
 	if (copy_to_user(u64_to_user_ptr(n->prefetch), call->data, call->n.prefetched) ||
 	    copy_to_user((void __user *)arg + out, (void *)&call->n + out, sizeof(call->n) - out))
 		return -EFAULT;
-	if (!call->run)
+	if (!call->run || call->n.op == KSPLIT_OP_RELEASE)
 		return 0;
 	ksplit_count(calls_run);
-	return run_to_worker(call->f, u64_to_user_ptr(n->kvm_run));
+	return run_to_worker(call->run, u64_to_user_ptr(n->kvm_run));
 }
 
 /**
  * ksplit_channel_next() - KSPLIT_NEXT: reply to a call, wait for the next one
- * @session: the worker's
  * @chan: the session's channel, or a vCPU's
  * @vcpu: the vCPU, or NULL
  * @arg: struct ksplit_next
  *
- * Return: see struct ksplit_next; -EBUSY on a vCPU's channel while a call of it
- * has not been replied to.
+ * Return: see struct ksplit_next.
  */
-long ksplit_channel_next(struct ksplit_session *session,
-			 struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
+long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 			 struct ksplit_next __user *arg)
 {
-	struct ksplit_next n, failed = { .result = -EIO };
 	struct ksplit_call *call;
+	struct ksplit_next n;
 	int r = 0;
 
-	if (current->mm != session->worker_mm)
-		return -EIO;
-	if (copy_from_user(&n, arg, sizeof(n)))
+	if (copy_from_user(&n, arg, offsetof(struct ksplit_next, id)))
 		return -EFAULT;
 	if (n.reply_to)
 		r = reply(chan, vcpu, &n);
 	if (r || n.flags & KSPLIT_NEXT_REPLY_ONLY)
 		return r;
 
-	while (!(call = call_take(chan, vcpu))) {
+	while (!(call = call_take(chan))) {
 		if (READ_ONCE(chan->dead))
 			return -ESHUTDOWN;
 		if (n.flags & KSPLIT_NEXT_NOWAIT)
@@ -566,13 +481,15 @@ long ksplit_channel_next(struct ksplit_session *session,
 				READ_ONCE(chan->dead)))
 			return -EINTR;
 	}
-	if (IS_ERR(call))
-		return PTR_ERR(call);
 	r = hand_out(call, &n, arg);
-	if (r) {
-		failed.reply_to = call->n.id;
-		reply(chan, vcpu, &failed);
+	scoped_guard(spinlock, &chan->lock) {
+		/* Its channel was killed meanwhile, and is not again. */
+		if (vcpu && READ_ONCE(vcpu->vm->dead))
+			r = -ESHUTDOWN;
+		if (!r)
+			list_add(&call->node, &chan->busy);
 	}
-	ksplit_call_put(call);
+	if (r)
+		call_end(call, -EIO);
 	return r;
 }

@@ -30,10 +30,8 @@ static struct ksplit_channel *file_channel(struct ksplit_file *f)
 
 static void file_free(struct ksplit_file *f)
 {
-	if (f->farewell)
-		ksplit_call_put(f->farewell);
-	if (f->run)
-		free_pages_exact(f->run, KSPLIT_RUN_PAGES * PAGE_SIZE);
+	if (f->call)
+		ksplit_call_put(f->call);
 	if (f->vcpu)
 		ksplit_vcpu_put(f->vcpu);
 	if (f->vm)
@@ -45,7 +43,11 @@ static void file_free(struct ksplit_file *f)
 /* Tells the worker that nobody holds the file any more. */
 static void file_release(struct ksplit_file *f)
 {
-	ksplit_call_queue(file_channel(f), f->farewell);
+	/* A dead VM's worker may hold that call still, and hears of nothing. */
+	if (!f->vcpu || !READ_ONCE(f->vm->dead)) {
+		f->call->n.op = KSPLIT_OP_RELEASE;
+		ksplit_call_queue(file_channel(f), f->call);
+	}
 	if (atomic_dec_and_test(&f->session->files))
 		ksplit_channel_close(&f->session->chan);
 	file_free(f);
@@ -68,33 +70,28 @@ static struct ksplit_file *file_make(struct ksplit_session *session,
 		return ERR_PTR(-ENOMEM);
 	kref_get(&session->ref);
 	f->session = session;
-	f->kind = kind;
 	f->vm = vm;
 	if (vm)
 		kref_get(&vm->ref);
 	f->vcpu = vcpu;
-	if (vcpu) {
+	if (vcpu)
 		kref_get(&vcpu->ref);
-		f->run = alloc_pages_exact(KSPLIT_RUN_PAGES * PAGE_SIZE,
-					   GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	}
-	f->farewell = ksplit_call_alloc(session, KSPLIT_OP_RELEASE, 0);
-	if (!f->farewell || (vcpu && !f->run) ||
-	    atomic_read(&session->files) >= KSPLIT_MAX_FILES) {
+	f->call = ksplit_call_alloc(session, 0);
+	if (f->call && vcpu)
+		f->call->run = alloc_pages_exact(KSPLIT_RUN_ALLOC, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!f->call || (vcpu && !f->call->run)) {
 		file_free(f);
 		return ERR_PTR(-ENOMEM);
 	}
-	f->farewell->n.kind = kind;
-	f->farewell->n.handle = handle;
+	f->call->n = (struct ksplit_next){
+		.op = KSPLIT_OP_IOCTL, .cmd = KVM_RUN, .kind = kind, .handle = handle,
+	};
 	atomic_inc(&session->files);
 	return f;
 }
 
-/**
- * ksplit_creates() - What kind of file a call makes if it succeeds
- * @cmd: ioctl number
- */
-enum ksplit_kind ksplit_creates(u32 cmd)
+/* What kind of file a call makes if it succeeds. */
+static enum ksplit_kind creates(u32 cmd)
 {
 	switch (cmd) {
 	case KVM_CREATE_VM:
@@ -109,6 +106,28 @@ enum ksplit_kind ksplit_creates(u32 cmd)
 	return KSPLIT_FILE_NONE;
 }
 
+/*
+ * A result that a client would use as a descriptor comes with a file; one that
+ * it would use as an offset into a mapping is the stub's.
+ */
+static bool result_allowed(struct ksplit_call *call, const struct ksplit_next *n)
+{
+	const struct kvm_create_device *cd = (void *)call->data;
+	u32 cmd = call->n.cmd;
+
+	/* -512 and beyond are the kernel's own (ERESTARTSYS). */
+	if (n->result < 0)
+		return n->result > -512;
+	if (call->n.op == KSPLIT_OP_READ)
+		return n->result <= n->out_len;
+	/* Nothing is ever put into the ring. */
+	if (cmd == KVM_CHECK_EXTENSION && call->n.arg == KVM_CAP_COALESCED_MMIO)
+		return !n->result;
+	if (cmd == KVM_CREATE_DEVICE && cd->flags & KVM_CREATE_DEVICE_TEST)
+		return true;
+	return creates(cmd) == KSPLIT_FILE_NONE && cmd != KVM_CREATE_GUEST_MEMFD;
+}
+
 /* As file_make(), for what a reply names. */
 static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct ksplit_next *n)
 {
@@ -121,7 +140,7 @@ static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct 
 	if (n->new_kind == KSPLIT_FILE_VCPU)
 		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
 	/* A VM comes of the open of /dev/kvm, all else of a VM. */
-	if (n->new_kind != ksplit_creates(call->n.cmd) || !vm != !!f->vm ||
+	if (n->new_kind != creates(call->n.cmd) || !vm != !!f->vm ||
 	    (vm && vm->owner != READ_ONCE(call->client->mm)) ||
 	    (n->new_kind == KSPLIT_FILE_VCPU && (!vcpu || vcpu->vm != f->vm)))
 		return ERR_PTR(-EBADF);
@@ -129,21 +148,25 @@ static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct 
 }
 
 /**
- * ksplit_client_file() - The file that a reply gives to its client
+ * ksplit_client_file() - Check a reply's result, make the file it gives
  * @call: the call
  * @n: the reply
  *
  * Context: the worker's.
- * Return: a file; -EBADF (that call makes no such file, or it is not an object
- * of this session and client), -ENOMEM.
+ * Return: a file, NULL if it gives none; -EINVAL (a result that this call may
+ * not have), -EBADF (that call makes no such file, or it is not an object of
+ * this session and client), -ENOMEM.
  */
 struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n)
 {
-	struct ksplit_file *f = file_of_reply(call, n);
 	bool stats = n->new_kind == KSPLIT_FILE_STATS;
 	char name[KSPLIT_NAME_MAX] = "";
+	struct ksplit_file *f;
 	struct file *file;
 
+	if (n->new_kind == KSPLIT_FILE_NONE)
+		return result_allowed(call, n) ? NULL : ERR_PTR(-EINVAL);
+	f = file_of_reply(call, n);
 	if (IS_ERR(f))
 		return ERR_CAST(f);
 	for (int i = 0; i < KSPLIT_NAME_MAX - 1 && n->new_name[i]; i++)
@@ -179,11 +202,10 @@ static int prepare_slot(struct ksplit_call *call)
 
 	if (!call->n.prefetched)
 		return -EFAULT;
-	call->slot.key = mem->slot;
-	call->slot.gpa = mem->guest_phys_addr;
-	call->slot.size = mem->memory_size;
-	call->slot.hva = mem->userspace_addr;
-	call->slot.flags = mem->flags;
+	call->slot = (struct ksplit_slot_change){
+		.key = mem->slot, .gpa = mem->guest_phys_addr, .size = mem->memory_size,
+		.hva = mem->userspace_addr, .flags = mem->flags,
+	};
 	r = ksplit_slot_prepare(call->f->vm, &call->slot);
 	call->slot_prepared = !r;
 	return r;
@@ -194,7 +216,7 @@ static int read_argument(struct ksplit_call *call)
 {
 	if (!copy_from_user(call->data, u64_to_user_ptr(call->n.arg), call->out_max))
 		call->n.prefetched = call->out_max;
-	if (call->f->kind != KSPLIT_FILE_VM)
+	if (call->n.kind != KSPLIT_FILE_VM)
 		return 0;
 	find_slot_pages(call);
 	if (call->n.cmd == KVM_SET_USER_MEMORY_REGION ||
@@ -225,37 +247,37 @@ static long finish(struct ksplit_call *call, void __user *out)
 	return call->n.cmd == KVM_CREATE_DEVICE ? 0 : fd;
 }
 
+/* Has the worker serve a call. */
+static int serve(struct ksplit_file *f, struct ksplit_call *call)
+{
+	ksplit_call_queue(file_channel(f), call);
+	return ksplit_call_wait(call, f->vcpu);
+}
+
 /*
- * Has a worker serve a call.  @arg: ioctl argument, or file offset; @out: where
+ * Makes and serves a call.  @arg: ioctl argument, or file offset; @out: where
  * @size bytes, at most, of a reply go.
  */
 static long forward(struct file *file, u32 op, u32 cmd, u64 arg, void __user *out, u32 size)
 {
 	struct ksplit_file *f = file->private_data;
-	struct ksplit_channel *chan = file_channel(f);
-	bool run = f->vcpu && cmd == KVM_RUN;
-	struct ksplit_call *call;
+	struct ksplit_call *call = ksplit_call_alloc(f->session, 2 * size);
 	long r = 0;
 
-	call = ksplit_call_alloc(f->session, op, run ? KSPLIT_RUN_SIZE : 2 * size);
 	if (!call)
 		return -ENOMEM;
+	call->client = get_task_struct(current);
 	call->file = get_file(file);
 	call->f = f;
-	call->client = get_task_struct(current);
-	call->run = run;
 	call->out_max = size;
-	call->n.kind = f->kind;
-	call->n.handle = f->farewell->n.handle;
-	call->n.cmd = cmd;
-	call->n.arg = arg;
-	call->n.len = size;
+	call->n = (struct ksplit_next){
+		.op = op, .cmd = cmd, .arg = arg, .len = size,
+		.kind = f->call->n.kind, .handle = f->call->n.handle,
+	};
 	if (op == KSPLIT_OP_IOCTL)
 		r = read_argument(call);
 	if (!r)
-		r = ksplit_call_queue(chan, call);
-	if (!r)
-		r = ksplit_call_wait(chan, call, f->vcpu);
+		r = serve(f, call);
 	if (!r)
 		r = finish(call, out);
 	ksplit_call_put(call);
@@ -284,24 +306,21 @@ static long set_sigmask(struct ksplit_file *f, struct kvm_signal_mask __user *ar
 }
 
 /* The signal mask as upstream's kvm_sigset_activate() does it. */
-static long run(struct file *file)
+static long run(struct ksplit_file *f)
 {
-	struct ksplit_file *f = file->private_data;
-	bool masked = READ_ONCE(f->sigset_active);
-	sigset_t sigset = f->sigset;
 	long r;
 
-	if (masked)
-		sigprocmask(SIG_SETMASK, &sigset, &current->real_blocked);
-	r = forward(file, KSPLIT_OP_IOCTL, KVM_RUN, 0, NULL, 0);
-	if (masked) {
+	if (f->sigset_active)
+		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
+	r = serve(f, f->call) ?: f->call->result;
+	if (f->sigset_active) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);
 	}
 	return r;
 }
 
-static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_file *f = file->private_data;
 	void __user *argp = (void __user *)arg;
@@ -311,13 +330,27 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (_IOC_TYPE(cmd) != KVMIO)
 		return f->vcpu ? -EINVAL : -ENOTTY;
 	if (f->vcpu && cmd == KVM_RUN)
-		return arg ? -EINVAL : run(file);
+		return arg ? -EINVAL : run(f);
 	if (f->vcpu && cmd == KVM_SET_SIGNAL_MASK)
 		return set_sigmask(f, argp);
 	if (!f->vm && cmd == KVM_GET_VCPU_MMAP_SIZE)
-		return arg ? -EINVAL : KSPLIT_RUN_PAGES * PAGE_SIZE;
+		return arg ? -EINVAL : KSPLIT_RUN_SIZE;
 	return forward(file, KSPLIT_OP_IOCTL, cmd, arg, argp,
 		       min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
+}
+
+/* A vCPU's calls are made one at a time, as under upstream's vcpu->mutex. */
+static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ksplit_file *f = file->private_data;
+	long r;
+
+	if (f->vcpu && wait_on_bit_lock(&f->busy, 0, TASK_KILLABLE | TASK_FREEZABLE))
+		return -EINTR;
+	r = locked_ioctl(file, cmd, arg);
+	if (f->vcpu)
+		clear_and_wake_up_bit(0, &f->busy);
+	return r;
 }
 
 static ssize_t client_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
@@ -325,7 +358,7 @@ static ssize_t client_read(struct file *file, char __user *buf, size_t size, lof
 	struct ksplit_file *f = file->private_data;
 	ssize_t r;
 
-	if (f->kind != KSPLIT_FILE_STATS)
+	if (f->call->n.kind != KSPLIT_FILE_STATS)
 		return -EINVAL;
 	r = forward(file, KSPLIT_OP_READ, 0, *pos, buf, min(size, KSPLIT_READ_MAX));
 	if (r > 0)
@@ -337,9 +370,9 @@ static int client_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ksplit_file *f = file->private_data;
 
-	if (!f->run)
+	if (!f->vcpu)
 		return -ENODEV;
-	return vm_iomap_memory(vma, __pa(f->run), KSPLIT_RUN_PAGES * PAGE_SIZE);
+	return vm_iomap_memory(vma, __pa(f->call->run), KSPLIT_RUN_SIZE);
 }
 
 static int client_open(struct inode *inode, struct file *file)

@@ -2,12 +2,14 @@
 /*
  * What the front's files share: the files that clients hold, and their calls.
  *
- * A client's system call becomes a struct ksplit_call that sleeps on its
- * channel.  Two references: the client's thread's, and the channel's until the
- * call is done.  It is done once: by a worker's reply, by the death of the
- * channel, or by the client giving up before a worker took it.
+ * A client's system call becomes a struct ksplit_call that its thread queues
+ * and sleeps on.  Two references: the client's thread's, and the channel's or
+ * the owner's until the call is over.  It is over once: by a worker's reply or
+ * by the death of the channel.  Such a call holds its client's file, the file
+ * the VM, vCPU and session.
  *
- * A call holds its client's file, the file the VM, vCPU and session.
+ * Each file has a call of its own, too, with a reference of the file's: the
+ * KVM_RUN of a vCPU, and the message that the file is gone.
  */
 #ifndef KSPLIT_FRONT_H
 #define KSPLIT_FRONT_H
@@ -30,49 +32,41 @@
 #include "ksplit.h"
 #include "pure/tails.h"
 
-#define KSPLIT_MAX_CALLS	1024	/* of a channel */
-#define KSPLIT_MAX_FILES	4096	/* of a session */
+#define KSPLIT_MAX_CALLS	4096	/* of a session, one for each file included */
 #define KSPLIT_READ_MAX		15360	/* bytes of one read */
 #define KSPLIT_RUN_PAGES	3	/* kvm_run, PIO data, coalesced ring */
-/* What the stub copies of a kvm_run. */
-#define KSPLIT_RUN_SIZE		offsetofend(struct kvm_run, s.regs)
+#define KSPLIT_RUN_SIZE		(KSPLIT_RUN_PAGES * PAGE_SIZE)
+/* And one to check a worker's kvm_run in. */
+#define KSPLIT_RUN_ALLOC	(KSPLIT_RUN_SIZE + PAGE_SIZE)
 
 struct ksplit_file {
-	enum ksplit_kind kind;
 	struct ksplit_session *session;
 	struct ksplit_vm *vm;		/* NULL: the open of /dev/kvm */
 	struct ksplit_vcpu *vcpu;	/* a vCPU's file only, as the rest */
-	struct ksplit_call *farewell;	/* KSPLIT_OP_RELEASE, made beforehand */
+	struct ksplit_call *call;	/* the file's own */
+	unsigned long busy;		/* bit 0: a call of a vCPU's is made */
 	sigset_t sigset;		/* KVM_SET_SIGNAL_MASK */
 	bool sigset_active;
-	void *run;			/* KSPLIT_RUN_PAGES, mapped by it */
 };
-
-enum ksplit_call_state {
-	KSPLIT_CALL_QUEUED,
-	KSPLIT_CALL_TAKEN,		/* handed out to a worker */
-	KSPLIT_CALL_REPLYING,		/* a worker's reply is being read */
-	KSPLIT_CALL_DONE, };
 
 struct ksplit_call {
 	struct kref ref;
+	atomic_t pending;		/* until it is over, and copies: the client stays */
 	struct list_head node;		/* chan->calls or chan->busy */
 	struct list_head argument;	/* session->arguments */
 	wait_queue_head_t wq;		/* the client's thread */
 	struct ksplit_session *session;
 	struct ksplit_next n;		/* id, op, ..., ready to hand out */
-	enum ksplit_call_state state;	/* under chan->lock, as the next two */
-	bool interrupted;		/* the client got a signal (KVM_RUN) */
 	long result;
-	u32 users;			/* of the argument, arguments_lock */
-	bool run;			/* KVM_RUN */
+	struct file *new_file;		/* what the reply brought */
+	void *run;			/* of a vCPU's own: KSPLIT_RUN_ALLOC bytes */
+	/* The rest is not of a file's own call. */
+	struct task_struct *client;	/* whose memory and descriptors */
+	struct file *file;		/* the client's */
+	struct ksplit_file *f;		/* behind it */
 	bool slot_prepared;
 	struct ksplit_slot_change slot;
 	u64 slot_pages;			/* of the slot whose bitmap it wants */
-	struct file *file;		/* the client's, NULL: a farewell */
-	struct ksplit_file *f;		/* behind it */
-	struct file *new_file;		/* what the reply brought */
-	struct task_struct *client;	/* whose memory and descriptors */
 	u32 out_max;
 	u32 out_len;
 	u8 data[];			/* prefetch; at out_max: what the reply brings */
@@ -88,11 +82,10 @@ long ksplit_get_info(void __user *arg);
 int ksplit_session_serve(struct ksplit_tenant *tenant);
 
 /* call.c */
-struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 op, u32 size);
+struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 size);
 void ksplit_call_put(struct ksplit_call *call);
-int ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call);
-int ksplit_call_wait(struct ksplit_channel *chan, struct ksplit_call *call,
-		     struct ksplit_vcpu *vcpu);
+void ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call);
+int ksplit_call_wait(struct ksplit_call *call, struct ksplit_vcpu *vcpu);
 void ksplit_channel_close(struct ksplit_channel *chan);
 struct ksplit_call *ksplit_argument_get(struct ksplit_session *session, u64 id);
 void ksplit_argument_put(struct ksplit_call *call);
@@ -100,7 +93,6 @@ long ksplit_copy(struct ksplit_session *session, struct ksplit_copy __user *arg)
 
 /* chardev.c */
 int ksplit_chardev_init(void);
-enum ksplit_kind ksplit_creates(u32 cmd);
 struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n);
 
 /* params.c */

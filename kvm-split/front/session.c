@@ -132,7 +132,7 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case KSPLIT_GET_INFO:
 		return ksplit_get_info(argp);
 	case KSPLIT_NEXT:
-		return ksplit_channel_next(session, &session->chan, NULL, argp);
+		return ksplit_channel_next(&session->chan, NULL, argp);
 	case KSPLIT_COPY:
 		return ksplit_copy(session, argp);
 	case KSPLIT_EVENTFD:
