@@ -11,6 +11,7 @@ dir=$(mktemp -d "$2/run.XXXXXX") || exit 1
 # Supervisors run as other users.
 chmod 755 "$dir"
 failures=0
+checks=0
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null; rm -rf "$dir"' EXIT
 
@@ -18,6 +19,7 @@ check()	# WHAT CONDITION...
 {
 	local what=$1
 	shift
+	checks=$((checks + 1))
 	if "$@" > /dev/null; then
 		return
 	fi
@@ -191,5 +193,6 @@ else
 	echo 'not root: launcher not tested'
 fi
 
-[ $failures = 0 ] && echo 'daemons: all as expected'
+# The runner counts what Check would print.
+echo "Checks: $checks, Failures: $failures, Errors: 0"
 exit $((failures > 0))
