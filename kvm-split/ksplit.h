@@ -99,7 +99,6 @@ struct ksplit_channel {
 };
 
 struct ksplit_tenant {			/* front/tenant.c */
-	struct list_head node;
 	kuid_t uid;
 	u32 max_vms;
 	u32 max_vcpus;

@@ -24,7 +24,7 @@
 
 /**
  * ksplit_channel_init() - Make an empty channel
- * @chan: the channel
+ * @chan: the channel, zeroed
  */
 void ksplit_channel_init(struct ksplit_channel *chan)
 {
@@ -32,7 +32,6 @@ void ksplit_channel_init(struct ksplit_channel *chan)
 	INIT_LIST_HEAD(&chan->calls);
 	INIT_LIST_HEAD(&chan->busy);
 	init_waitqueue_head(&chan->wq);
-	chan->dead = false;
 }
 
 static void call_free(struct kref *ref)
@@ -179,7 +178,8 @@ static bool call_over(struct ksplit_call *call)
 }
 
 /**
- * ksplit_call_wait() - Wait for the end of a queued call
+ * ksplit_call_serve() - Hand a call to the workers of a channel, wait for its end
+ * @chan: the channel
  * @call: the call
  * @vcpu: whose it is, or NULL
  *
@@ -194,11 +194,13 @@ static bool call_over(struct ksplit_call *call)
  * Return: 0; -EINTR (killed); -EIO (an interrupted KVM_RUN was not answered in
  * time).
  */
-int ksplit_call_wait(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
+int ksplit_call_serve(struct ksplit_channel *chan, struct ksplit_call *call,
+		      struct ksplit_vcpu *vcpu)
 {
 	unsigned int state = call->run ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
 	long left;
 
+	ksplit_call_queue(chan, call);
 	left = wait_event_state(call->wq, call_over(call), (state | TASK_FREEZABLE));
 	if (!left)
 		return 0;
@@ -259,24 +261,6 @@ void ksplit_argument_put(struct ksplit_call *call)
 	ksplit_call_put(call);
 }
 
-/* Between the client and @buf. */
-static int copy_client(struct ksplit_session *session,
-		       const struct ksplit_copy *c, u64 addr, void *buf, u32 len)
-{
-	struct ksplit_call *call = ksplit_argument_get(session, c->call);
-	int r;
-
-	if (!call)
-		return -ENOENT;
-	r = ksplit_copy_allowed(call->n.cmd, call->n.arg, call->data,
-				call->n.prefetched, call->slot_pages, addr, len, c->write);
-	if (!r && access_process_vm(call->client, addr, buf, len,
-				    c->write ? FOLL_WRITE : 0) != len)
-		r = -EFAULT;
-	ksplit_argument_put(call);
-	return r;
-}
-
 /**
  * ksplit_copy() - KSPLIT_COPY: move bytes of a call's arguments
  * @session: the worker's
@@ -286,34 +270,37 @@ static int copy_client(struct ksplit_session *session,
  * of what the client waits for.
  *
  * Return: 0, -ENOENT (no such call in progress), -EPERM (not a range of that
- * call's), -EFAULT, -ENOMEM.
+ * call's), -EINVAL (too much at once), -EFAULT, -ENOMEM.
  */
 long ksplit_copy(struct ksplit_session *session, struct ksplit_copy __user *arg)
 {
-	void *buf __free(kfree) = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	void *buf __free(kvfree) = NULL;
+	struct ksplit_call *call;
 	struct ksplit_copy c;
-	u8 __user *local;
-	u32 done, len;
 	int r;
 
-	if (!buf)
-		return -ENOMEM;
 	if (copy_from_user(&c, arg, sizeof(c)))
 		return -EFAULT;
+	if (c.len > KSPLIT_COPY_MAX)
+		return -EINVAL;
+	buf = kvmalloc(c.len, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	if (c.write && copy_from_user(buf, u64_to_user_ptr(c.local), c.len))
+		return -EFAULT;
 	ksplit_count(copies);
-	local = u64_to_user_ptr(c.local);
-	for (done = 0; done < c.len; done += len) {
-		len = min_t(u32, c.len - done, PAGE_SIZE);
-		if (c.write && copy_from_user(buf, local + done, len))
-			return -EFAULT;
-		r = copy_client(session, &c, c.client + done, buf, len);
-		if (r)
-			return r;
-		if (!c.write && copy_to_user(local + done, buf, len))
-			return -EFAULT;
-		cond_resched();
-	}
-	return 0;
+	call = ksplit_argument_get(session, c.call);
+	if (!call)
+		return -ENOENT;
+	r = ksplit_copy_allowed(call->n.cmd, call->n.arg, call->data, call->n.prefetched,
+				call->slot_pages, c.client, c.len, c.write);
+	if (!r && access_process_vm(call->client, c.client, buf, c.len,
+				    c.write ? FOLL_WRITE : 0) != c.len)
+		r = -EFAULT;
+	ksplit_argument_put(call);
+	if (!r && !c.write && copy_to_user(u64_to_user_ptr(c.local), buf, c.len))
+		r = -EFAULT;
+	return r;
 }
 
 /* ------------------------------------------------------- kvm_run -- */
@@ -392,14 +379,14 @@ static int reply_read(struct ksplit_call *call, struct ksplit_vcpu *vcpu,
 	return 0;
 }
 
-/* The call that a reply is to, now the caller's: no second reply finds it. */
-static struct ksplit_call *reply_find(struct ksplit_channel *chan, u64 id)
+/* Takes the call of that id off a list, or the first, id 0; the caller owns it. */
+static struct ksplit_call *call_take(struct ksplit_channel *chan, struct list_head *list, u64 id)
 {
 	struct ksplit_call *call;
 
 	guard(spinlock)(&chan->lock);
-	list_for_each_entry(call, &chan->busy, node) {
-		if (call->n.id == id) {
+	list_for_each_entry(call, list, node) {
+		if (!id || call->n.id == id) {
 			list_del(&call->node);
 			return call;
 		}
@@ -411,7 +398,7 @@ static struct ksplit_call *reply_find(struct ksplit_channel *chan, u64 id)
 static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 		 const struct ksplit_next *n)
 {
-	struct ksplit_call *call = reply_find(chan, n->reply_to);
+	struct ksplit_call *call = call_take(chan, &chan->busy, n->reply_to);
 	int r = 0;
 
 	if (!call)
@@ -420,18 +407,6 @@ static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 		r = reply_read(call, vcpu, n);
 	call_end(call, r ? -EIO : n->result);
 	return r;
-}
-
-/* The next call, now the caller's, NULL if there is none. */
-static struct ksplit_call *call_take(struct ksplit_channel *chan)
-{
-	struct ksplit_call *call;
-
-	guard(spinlock)(&chan->lock);
-	call = list_first_entry_or_null(&chan->calls, struct ksplit_call, node);
-	if (call)
-		list_del(&call->node);
-	return call;
 }
 
 /* Gives a call to the worker, into what it passed to KSPLIT_NEXT. */
@@ -471,11 +446,9 @@ long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 	if (r || n.flags & KSPLIT_NEXT_REPLY_ONLY)
 		return r;
 
-	while (!(call = call_take(chan))) {
+	while (!(call = call_take(chan, &chan->calls, 0))) {
 		if (READ_ONCE(chan->dead))
 			return -ESHUTDOWN;
-		if (n.flags & KSPLIT_NEXT_NOWAIT)
-			return -EAGAIN;
 		/* Not -ERESTARTSYS: the reply must not be given twice. */
 		if (wait_event_freezable_exclusive(chan->wq, !list_empty_careful(&chan->calls) ||
 				READ_ONCE(chan->dead)))

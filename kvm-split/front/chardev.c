@@ -12,7 +12,7 @@
  */
 #include <linux/cdev.h>
 #include <linux/ctype.h>
-#include <linux/module.h>
+#include <linux/moduleparam.h>
 
 #include "front.h"
 
@@ -22,11 +22,6 @@ DEFINE_FREE(vcpu, struct ksplit_vcpu *, _T ? ksplit_vcpu_put(_T) : (void)0)
 static const struct file_operations client_fops;
 
 /* ------------------------------------------------ client's objects -- */
-
-static struct ksplit_channel *file_channel(struct ksplit_file *f)
-{
-	return f->vcpu ? &f->vcpu->chan : &f->session->chan;
-}
 
 static void file_free(struct ksplit_file *f)
 {
@@ -46,7 +41,7 @@ static void file_release(struct ksplit_file *f)
 	/* A dead VM's worker may hold that call still, and hears of nothing. */
 	if (!f->vcpu || !READ_ONCE(f->vm->dead)) {
 		f->call->n.op = KSPLIT_OP_RELEASE;
-		ksplit_call_queue(file_channel(f), f->call);
+		ksplit_call_queue(f->chan, f->call);
 	}
 	if (atomic_dec_and_test(&f->session->files))
 		ksplit_channel_close(&f->session->chan);
@@ -60,9 +55,8 @@ static int client_release(struct inode *inode, struct file *file)
 }
 
 /* Makes what is behind a client's file. */
-static struct ksplit_file *file_make(struct ksplit_session *session,
-				     enum ksplit_kind kind, u64 handle, struct ksplit_vm *vm,
-				     struct ksplit_vcpu *vcpu)
+static struct ksplit_file *file_make(struct ksplit_session *session, u32 kind, u64 handle,
+				     struct ksplit_vm *vm, struct ksplit_vcpu *vcpu)
 {
 	struct ksplit_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 
@@ -70,6 +64,7 @@ static struct ksplit_file *file_make(struct ksplit_session *session,
 		return ERR_PTR(-ENOMEM);
 	kref_get(&session->ref);
 	f->session = session;
+	f->chan = vcpu ? &vcpu->chan : &session->chan;
 	f->vm = vm;
 	if (vm)
 		kref_get(&vm->ref);
@@ -128,25 +123,6 @@ static bool result_allowed(struct ksplit_call *call, const struct ksplit_next *n
 	return creates(cmd) == KSPLIT_FILE_NONE && cmd != KVM_CREATE_GUEST_MEMFD;
 }
 
-/* As file_make(), for what a reply names. */
-static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct ksplit_next *n)
-{
-	struct ksplit_vcpu *vcpu __free(vcpu) = NULL;
-	struct ksplit_vm *vm __free(vm) = NULL;
-	struct ksplit_file *f = call->f;
-
-	if (n->new_kind == KSPLIT_FILE_VM)
-		vm = ksplit_vm_from_fd(f->session, n->new_fd);
-	if (n->new_kind == KSPLIT_FILE_VCPU)
-		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
-	/* A VM comes of the open of /dev/kvm, all else of a VM. */
-	if (n->new_kind != creates(call->n.cmd) || !vm != !!f->vm ||
-	    (vm && vm->owner != READ_ONCE(call->client->mm)) ||
-	    (n->new_kind == KSPLIT_FILE_VCPU && (!vcpu || vcpu->vm != f->vm)))
-		return ERR_PTR(-EBADF);
-	return file_make(f->session, n->new_kind, n->new_handle, vm ?: f->vm, vcpu);
-}
-
 /**
  * ksplit_client_file() - Check a reply's result, make the file it gives
  * @call: the call
@@ -159,22 +135,33 @@ static struct ksplit_file *file_of_reply(struct ksplit_call *call, const struct 
  */
 struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n)
 {
+	struct ksplit_vcpu *vcpu __free(vcpu) = NULL;
+	struct ksplit_vm *vm __free(vm) = NULL;
+	struct ksplit_file *new, *f = call->f;
 	bool stats = n->new_kind == KSPLIT_FILE_STATS;
 	char name[KSPLIT_NAME_MAX] = "";
-	struct ksplit_file *f;
 	struct file *file;
 
 	if (n->new_kind == KSPLIT_FILE_NONE)
 		return result_allowed(call, n) ? NULL : ERR_PTR(-EINVAL);
-	f = file_of_reply(call, n);
-	if (IS_ERR(f))
-		return ERR_CAST(f);
+	if (n->new_kind == KSPLIT_FILE_VM)
+		vm = ksplit_vm_from_fd(f->session, n->new_fd);
+	if (n->new_kind == KSPLIT_FILE_VCPU)
+		vcpu = ksplit_vcpu_from_fd(f->session, n->new_fd);
+	/* A VM comes of the open of /dev/kvm, all else of a VM. */
+	if (n->new_kind != creates(call->n.cmd) || !vm != !!f->vm ||
+	    (vm && vm->owner != READ_ONCE(call->client->mm)) ||
+	    (n->new_kind == KSPLIT_FILE_VCPU && (!vcpu || vcpu->vm != f->vm)))
+		return ERR_PTR(-EBADF);
+	new = file_make(f->session, n->new_kind, n->new_handle, vm ?: f->vm, vcpu);
+	if (IS_ERR(new))
+		return ERR_CAST(new);
 	for (int i = 0; i < KSPLIT_NAME_MAX - 1 && n->new_name[i]; i++)
 		name[i] = isalnum(n->new_name[i]) || n->new_name[i] == ':' ? n->new_name[i] : '-';
-	file = anon_inode_getfile_fmode(name, &client_fops, f, stats ? O_RDONLY : O_RDWR,
+	file = anon_inode_getfile_fmode(name, &client_fops, new, stats ? O_RDONLY : O_RDWR,
 					stats ? FMODE_PREAD : 0);
 	if (IS_ERR(file))
-		file_release(f);
+		file_release(new);
 	return file;
 }
 
@@ -247,15 +234,8 @@ static long finish(struct ksplit_call *call, void __user *out)
 	return call->n.cmd == KVM_CREATE_DEVICE ? 0 : fd;
 }
 
-/* Has the worker serve a call. */
-static int serve(struct ksplit_file *f, struct ksplit_call *call)
-{
-	ksplit_call_queue(file_channel(f), call);
-	return ksplit_call_wait(call, f->vcpu);
-}
-
 /*
- * Makes and serves a call.  @arg: ioctl argument, or file offset; @out: where
+ * Has the worker serve a new call.  @arg: ioctl argument, or file offset; @out: where
  * @size bytes, at most, of a reply go.
  */
 static long forward(struct file *file, u32 op, u32 cmd, u64 arg, void __user *out, u32 size)
@@ -277,7 +257,7 @@ static long forward(struct file *file, u32 op, u32 cmd, u64 arg, void __user *ou
 	if (op == KSPLIT_OP_IOCTL)
 		r = read_argument(call);
 	if (!r)
-		r = serve(f, call);
+		r = ksplit_call_serve(f->chan, call, f->vcpu);
 	if (!r)
 		r = finish(call, out);
 	ksplit_call_put(call);
@@ -312,7 +292,7 @@ static long run(struct ksplit_file *f)
 
 	if (f->sigset_active)
 		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
-	r = serve(f, f->call) ?: f->call->result;
+	r = ksplit_call_serve(f->chan, f->call, f->vcpu) ?: f->call->result;
 	if (f->sigset_active) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);
@@ -407,6 +387,18 @@ static struct miscdevice kvm_dev = {
 
 static struct cdev kvm_cdev;
 
+/* Parameters of kvm_intel, read-only, for tools that look there. */
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "kvm_intel."
+
+static bool nested, ept, unrestricted_guest, vpid, enable_apicv;
+
+module_param(nested, bool, 0444);
+module_param(ept, bool, 0444);
+module_param(unrestricted_guest, bool, 0444);
+module_param(vpid, bool, 0444);
+module_param(enable_apicv, bool, 0444);
+
 /**
  * ksplit_chardev_init() - Make /dev/kvm
  *
@@ -418,12 +410,15 @@ static struct cdev kvm_cdev;
  */
 int __init ksplit_chardev_init(void)
 {
-	int r;
-
+	/*
+	 * What guests get, whatever the command line said: the stub needs EPT,
+	 * VPID and unrestricted guest, and offers no worker the APICv controls.
+	 */
+	nested = true;
+	ept = true;
+	unrestricted_guest = true;
+	vpid = true;
+	enable_apicv = false;
 	cdev_init(&kvm_cdev, &client_fops);
-	r = cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1);
-	return r ?: misc_register(&kvm_dev);
+	return cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1) ?: misc_register(&kvm_dev);
 }
-
-MODULE_ALIAS_MISCDEV(KVM_MINOR);
-MODULE_ALIAS("devname:kvm");

@@ -43,6 +43,7 @@ struct ksplit_file {
 	struct ksplit_session *session;
 	struct ksplit_vm *vm;		/* NULL: the open of /dev/kvm */
 	struct ksplit_vcpu *vcpu;	/* a vCPU's file only, as the rest */
+	struct ksplit_channel *chan;	/* the session's or the vCPU's */
 	struct ksplit_call *call;	/* the file's own */
 	unsigned long busy;		/* bit 0: a call of a vCPU's is made */
 	sigset_t sigset;		/* KVM_SET_SIGNAL_MASK */
@@ -76,7 +77,6 @@ struct ksplit_call {
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session);
 void ksplit_tenant_leave(struct ksplit_session *session, bool last);
 struct ksplit_session *ksplit_tenant_take(kuid_t uid);
-long ksplit_get_info(void __user *arg);
 
 /* session.c */
 int ksplit_session_serve(struct ksplit_tenant *tenant);
@@ -85,7 +85,8 @@ int ksplit_session_serve(struct ksplit_tenant *tenant);
 struct ksplit_call *ksplit_call_alloc(struct ksplit_session *session, u32 size);
 void ksplit_call_put(struct ksplit_call *call);
 void ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call);
-int ksplit_call_wait(struct ksplit_call *call, struct ksplit_vcpu *vcpu);
+int ksplit_call_serve(struct ksplit_channel *chan, struct ksplit_call *call,
+		      struct ksplit_vcpu *vcpu);
 void ksplit_channel_close(struct ksplit_channel *chan);
 struct ksplit_call *ksplit_argument_get(struct ksplit_session *session, u64 id);
 void ksplit_argument_put(struct ksplit_call *call);
@@ -94,8 +95,5 @@ long ksplit_copy(struct ksplit_session *session, struct ksplit_copy __user *arg)
 /* chardev.c */
 int ksplit_chardev_init(void);
 struct file *ksplit_client_file(struct ksplit_call *call, const struct ksplit_next *n);
-
-/* params.c */
-void ksplit_params_init(void);
 
 #endif /* KSPLIT_FRONT_H */

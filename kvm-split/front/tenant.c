@@ -31,40 +31,18 @@ struct want {
 };
 
 static DEFINE_SPINLOCK(lock);
-static LIST_HEAD(tenants);
+static DEFINE_XARRAY(tenants);		/* by kuid */
 static struct want wants[MAX_WANTS];
-static u32 nr_controls;			/* open files of /dev/kvm-split */
-static DECLARE_WAIT_QUEUE_HEAD(open_wq);	/* clients */
-static DECLARE_WAIT_QUEUE_HEAD(control_wq);	/* launchers */
-
-/**
- * ksplit_get_info() - KSPLIT_GET_INFO
- * @arg: struct ksplit_info
- *
- * Return: 0 or -EFAULT.
- */
-long ksplit_get_info(void __user *arg)
-{
-	return copy_to_user(arg, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
-}
+static atomic_t nr_controls;		/* launchers */
+static DECLARE_WAIT_QUEUE_HEAD(wq);	/* they and clients */
+static const struct file_operations split_fops;
 
 /* -------------------------------------------------------- tenants -- */
 
 /* Under the lock. */
 static struct ksplit_tenant *tenant_find(kuid_t uid)
 {
-	struct ksplit_tenant *t;
-
-	list_for_each_entry(t, &tenants, node)
-		if (uid_eq(t->uid, uid))
-			return t;
-	return NULL;
-}
-
-/* Under the lock: whether one more worker may come. */
-static bool tenant_has_room(const struct ksplit_tenant *t)
-{
-	return t->nr_sessions < t->max_vms + SPARE_SESSIONS;
+	return xa_load(&tenants, __kuid_val(uid));
 }
 
 /**
@@ -79,13 +57,13 @@ int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
 	scoped_guard(spinlock, &lock) {
 		if (t->dead)
 			return -ESHUTDOWN;
-		if (!tenant_has_room(t))
+		if (t->nr_sessions >= t->max_vms + SPARE_SESSIONS)
 			return -EMFILE;
 		t->nr_sessions++;
 		session->tenant = t;
 		list_add_tail(&session->node, &t->ready);
 	}
-	wake_up_all(&open_wq);
+	wake_up_all(&wq);
 	return 0;
 }
 
@@ -107,62 +85,26 @@ void ksplit_tenant_leave(struct ksplit_session *session, bool last)
 		kfree(t);
 }
 
-static __poll_t tenant_poll(struct file *file, poll_table *wait)
-{
-	struct ksplit_tenant *t = file->private_data;
-
-	poll_wait(file, &t->wq, wait);
-	guard(spinlock)(&lock);
-	return list_empty(&t->ready) && tenant_has_room(t) ? EPOLLIN : 0;
-}
-
-static long tenant_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	switch (cmd) {
-	case KSPLIT_GET_INFO:
-		return ksplit_get_info((void __user *)arg);
-	case KSPLIT_SERVE:
-		return ksplit_session_serve(file->private_data);
-	}
-	return -ENOTTY;
-}
-
 /* Running VMs go on; spare workers learn that nobody will come. */
-static int tenant_end(struct ksplit_tenant *t)
+static void tenant_end(struct ksplit_tenant *t)
 {
 	struct ksplit_session *session;
 
-	scoped_guard(spinlock, &lock) {
-		t->dead = true;
-		list_del(&t->node);
-		list_for_each_entry(session, &t->ready, node)
-			ksplit_channel_close(&session->chan);
-		if (!t->nr_sessions)
-			kfree(t);
-	}
-	/* Who waits is the launcher's now. */
-	wake_up_interruptible(&control_wq);
-	wake_up_all(&open_wq);
-	return 0;
+	guard(spinlock)(&lock);
+	t->dead = true;
+	xa_erase(&tenants, __kuid_val(t->uid));
+	list_for_each_entry(session, &t->ready, node)
+		ksplit_channel_close(&session->chan);
+	if (!t->nr_sessions)
+		kfree(t);
 }
-
-static int tenant_release(struct inode *inode, struct file *file)
-{
-	return tenant_end(file->private_data);
-}
-
-static const struct file_operations tenant_fops = {
-	.release = tenant_release,
-	.poll = tenant_poll,
-	.unlocked_ioctl = tenant_ioctl,
-};
 
 static long bind(struct ksplit_bind __user *arg)
 {
 	struct ksplit_tenant *t;
 	struct ksplit_bind b;
 	kuid_t uid;
-	int fd;
+	int r;
 
 	if (copy_from_user(&b, arg, sizeof(b)))
 		return -EFAULT;
@@ -178,17 +120,15 @@ static long bind(struct ksplit_bind __user *arg)
 	t->max_slots = b.max_slots ?: KSPLIT_MAX_SLOTS;
 	INIT_LIST_HEAD(&t->ready);
 	init_waitqueue_head(&t->wq);
-	scoped_guard(spinlock, &lock) {
-		if (tenant_find(uid)) {
-			kfree(t);
-			return -EEXIST;
-		}
-		list_add(&t->node, &tenants);
+	r = xa_insert(&tenants, __kuid_val(uid), t, GFP_KERNEL_ACCOUNT);
+	if (r) {
+		kfree(t);
+		return r == -EBUSY ? -EEXIST : r;
 	}
-	fd = anon_inode_getfd("kvm-split-tenant", &tenant_fops, t, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
+	r = anon_inode_getfd("kvm-split-tenant", &split_fops, t, O_RDWR | O_CLOEXEC);
+	if (r < 0)
 		tenant_end(t);
-	return fd;
+	return r;
 }
 
 /* ---------------------------------------------------------- wants -- */
@@ -229,7 +169,7 @@ static long deny(struct ksplit_deny __user *arg)
 		w->error = d.error;
 		w->until = jiffies + DENY_TIME;
 	}
-	wake_up_all(&open_wq);
+	wake_up_all(&wq);
 	return 0;
 }
 
@@ -250,76 +190,87 @@ static bool want_next(struct ksplit_want *ret, bool take)
 	return false;
 }
 
-/* -------------------------------------------------------- control -- */
+/* --------------------------------------------- control and tenant -- */
 
+/* The descriptors have their operations in common; a tenant's carries it. */
 static int control_open(struct inode *inode, struct file *file)
 {
-	guard(spinlock)(&lock);
-	nr_controls++;
+	file->private_data = NULL;
+	atomic_inc(&nr_controls);
 	return 0;
 }
 
-static int control_release(struct inode *inode, struct file *file)
+static int split_release(struct inode *inode, struct file *file)
 {
-	scoped_guard(spinlock, &lock)
-		nr_controls--;
-	wake_up_all(&open_wq);
+	if (file->private_data)
+		tenant_end(file->private_data);
+	else
+		atomic_dec(&nr_controls);
+	/* Who waits is the launcher's now, or nobody's. */
+	wake_up_all(&wq);
 	return 0;
 }
 
-static ssize_t control_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
+static ssize_t split_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct ksplit_want want;
 
-	if (size < sizeof(want))
+	if (file->private_data || size < sizeof(want))
 		return -EINVAL;
-	while (!want_next(&want, true)) {
+	if (!want_next(&want, true)) {
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (wait_event_freezable(control_wq, want_next(&want, false)))
+		if (wait_event_freezable(wq, want_next(&want, true)))
 			return -ERESTARTSYS;
 	}
 	return copy_to_user(buf, &want, sizeof(want)) ? -EFAULT : sizeof(want);
 }
 
-static __poll_t control_poll(struct file *file, poll_table *wait)
+static __poll_t split_poll(struct file *file, poll_table *wait)
 {
+	struct ksplit_tenant *t = file->private_data;
 	struct ksplit_want want;
 
-	poll_wait(file, &control_wq, wait);
-	return want_next(&want, false) ? EPOLLIN : 0;
+	poll_wait(file, t ? &t->wq : &wq, wait);
+	if (!t)
+		return want_next(&want, false) ? EPOLLIN : 0;
+	guard(spinlock)(&lock);
+	return list_empty(&t->ready) && t->nr_vms < t->max_vms ? EPOLLIN : 0;
 }
 
-static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct ksplit_tenant *t = file->private_data;
 	void __user *argp = (void __user *)arg;
 
 	switch (cmd) {
 	case KSPLIT_GET_VERSION:
 		return KSPLIT_ABI_VERSION;
 	case KSPLIT_GET_INFO:
-		return ksplit_get_info(argp);
+		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
 	case KSPLIT_BIND:
-		return bind(argp);
+		return t ? -ENOTTY : bind(argp);
 	case KSPLIT_DENY:
-		return deny(argp);
+		return t ? -ENOTTY : deny(argp);
+	case KSPLIT_SERVE:
+		return t ? ksplit_session_serve(t) : -ENOTTY;
 	}
 	return -ENOTTY;
 }
 
-static const struct file_operations control_fops = {
-	.open = control_open,
-	.release = control_release,
-	.read = control_read,
-	.poll = control_poll,
-	.unlocked_ioctl = control_ioctl,
+static const struct file_operations split_fops = {
+	.open = control_open,		/* of /dev/kvm-split only */
+	.release = split_release,
+	.read = split_read,
+	.poll = split_poll,
+	.unlocked_ioctl = split_ioctl,
 };
 
 static struct miscdevice control_dev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "kvm-split",
 	.mode = 0600,
-	.fops = &control_fops,
+	.fops = &split_fops,
 };
 
 /* ------------------------------------------------ opens of /dev/kvm -- */
@@ -338,9 +289,12 @@ static struct ksplit_session *try_take(kuid_t uid, const struct want *w)
 	if (!t && w && w->error)
 		return ERR_PTR(-w->error);
 	if (!t)
-		return ERR_PTR(nr_controls ? -EAGAIN : -ENODEV);
-	if (t->nr_vms >= t->max_vms)
+		return ERR_PTR(atomic_read(&nr_controls) ? -EAGAIN : -ENODEV);
+	if (t->nr_vms >= t->max_vms) {
+		pr_err_ratelimited("kvm-split: uid %u has %u VMs, max_vms is %u\n",
+				   from_kuid(&init_user_ns, uid), t->nr_vms, t->max_vms);
 		return ERR_PTR(-EMFILE);
+	}
 	session = list_first_entry_or_null(&t->ready, struct ksplit_session, node);
 	if (!session)
 		return ERR_PTR(-EAGAIN);
@@ -368,12 +322,13 @@ static struct ksplit_session *wait_take(kuid_t uid)
 			w->reported = false;
 		}
 	}
-	wake_up_interruptible(&control_wq);
-	left = wait_event_freezable_timeout(open_wq,
+	wake_up_all(&wq);
+	left = wait_event_freezable_timeout(wq,
 			(session = try_take(uid, w)) != ERR_PTR(-EAGAIN), OPEN_TIMEOUT);
 	scoped_guard(spinlock, &lock)
 		w->waiters--;
-	return left < 0 ? ERR_PTR(left) : left ? session : ERR_PTR(-ETIMEDOUT);
+	/* Not -EAGAIN, for which nobody will try again. */
+	return left < 0 ? ERR_PTR(left) : left ? session : ERR_PTR(-ENODEV);
 }
 
 /**
@@ -391,11 +346,10 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 
 	if (session == ERR_PTR(-EAGAIN))
 		session = wait_take(uid);
-	if (!IS_ERR(session) || session == ERR_PTR(-ERESTARTSYS))
-		return session;
-	pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
-			   from_kuid(&init_user_ns, uid), task_tgid_nr(current), session);
-	return session == ERR_PTR(-ETIMEDOUT) ? ERR_PTR(-ENODEV) : session;
+	if (IS_ERR(session) && session != ERR_PTR(-ERESTARTSYS))
+		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
+				   from_kuid(&init_user_ns, uid), task_tgid_nr(current), session);
+	return session;
 }
 
 /**
@@ -407,6 +361,5 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
  */
 int __init ksplit_front_init(void)
 {
-	ksplit_params_init();
 	return misc_register(&control_dev) ?: ksplit_chardev_init();
 }

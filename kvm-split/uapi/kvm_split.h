@@ -74,8 +74,8 @@ struct ksplit_deny {
 /* ------------------------------------------------------------- tenant -- */
 
 /*
- * poll(): POLLIN while fewer than one session is ready (the supervisor then
- * starts a spare worker); POLLHUP once the tenant is dead.
+ * poll(): POLLIN while no session is ready and the tenant may have one more (the
+ * supervisor then starts a spare worker).
  */
 #define KSPLIT_SERVE		_IO(KSPLITIO, 0x10)
 
@@ -225,16 +225,17 @@ struct ksplit_next {
 };
 
 #define KSPLIT_NEXT_REPLY_ONLY	(1u << 0)	/* do not wait for a call */
-#define KSPLIT_NEXT_NOWAIT	(1u << 1)	/* -EAGAIN instead of waiting */
 
 #define KSPLIT_NEXT		_IOWR(KSPLITIO, 0x21, struct ksplit_next)
+
+#define KSPLIT_COPY_MAX		65536
 
 /**
  * struct ksplit_copy - KSPLIT_COPY: move bytes of a call's arguments
  * @call:	id of a call in progress that was handed to this session
  * @client:	address in the client
  * @local:	address in the worker
- * @len:	bytes
+ * @len:	bytes, at most KSPLIT_COPY_MAX
  * @write:	0: client to worker, 1: worker to client
  *
  * Allowed are [arg, arg + _IOC_SIZE(cmd)) and the tails that the stub's table

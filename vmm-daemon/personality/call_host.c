@@ -12,9 +12,6 @@
 
 #include "ksplit_call.h"
 
-/* The stub takes a copy of any length; smaller steps keep it interruptible. */
-#define COPY_STEP	(1u << 20)
-
 static __thread struct ksplit_call *current_call;
 
 /**
@@ -49,7 +46,7 @@ static int copy(const struct ksplit_call *call, __u64 client, void *local,
 			.call = call->id,
 			.client = client,
 			.local = (__u64)(unsigned long)p,
-			.len = len < COPY_STEP ? len : COPY_STEP,
+			.len = len < KSPLIT_COPY_MAX ? len : KSPLIT_COPY_MAX,
 			.write = write,
 		};
 		int r = ksplit_ops->copy(&c);
