@@ -42,7 +42,6 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl),
 	/* memory; mmap and mprotect have rules below */
 	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
-	SCMP_SYS(sched_getaffinity),	/* how many arenas malloc makes */
 	/* time; where the vDSO cannot tell it, too */
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime),
 	SCMP_SYS(restart_syscall),
@@ -94,24 +93,18 @@ static void limit(int resource, rlim_t max)
 	setrlimit(resource, &r);
 }
 
-/* Looked up ahead: the lookup allocates, and malloc may be the culprit. */
-#define MAX_CALL	512
-static const char *call_name[MAX_CALL];
-
-static void name_calls(void)
-{
-	int i;
-
-	for (i = 0; i < MAX_CALL; i++)
-		call_name[i] = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
-								i);
-}
+static const char * const call_name[] = {
+#include "call_names.h"		/* made from sys/syscall.h */
+};
 
 /* Signal context, and the last thing this process does. */
 static void on_sigsys(int sig, siginfo_t *info, void *context)
 {
 	int nr = info->si_syscall;
-	const char *name = nr >= 0 && nr < MAX_CALL ? call_name[nr] : NULL;
+	const char *name = NULL;
+
+	if (nr >= 0 && (size_t)nr < sizeof(call_name) / sizeof(call_name[0]))
+		name = call_name[nr];
 
 	logm(L_ERR, "sandbox: system call %d (%s) is not allowed", nr,
 	     name ? name : "?");
@@ -204,7 +197,6 @@ int sandbox_enter(void)
 		.sa_flags = SA_SIGINFO,
 	};
 
-	name_calls();
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, MAX_FILES);
 	limit(RLIMIT_MSGQUEUE, 0);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,8 @@ int main(int argc, char **argv)
 	int session;
 
 	log_init("kvm-vmm");
+	/* KVM allocates rarely; an arena for each thread costs more than it gives. */
+	mallopt(M_ARENA_MAX, 1);
 	if (!o.insecure && (geteuid() == 0 || getuid() == 0))
 		die(EXIT_PERM, "a worker does not run as root");
 	sandbox_close_others(o.tenant_fd, o.ready_fd);

@@ -176,6 +176,22 @@ static void test_pio(unsigned long n)
 	printf("%s: ok %lu\n", test, n);
 }
 
+/* An interrupt line of the in-kernel irqchip, raised and lowered. */
+static void test_irq(unsigned long n)
+{
+	struct kvm_irq_level level = { .irq = 5 };
+	struct vm m;
+
+	vm_open(&m);
+	CHECK(ioctl(m.vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	while (n--) {
+		level.irq = 5;		/* the reply brought a status */
+		level.level = n & 1;
+		CHECK(ioctl(m.vm, KVM_IRQ_LINE_STATUS, &level) == 0);
+	}
+	printf("%s: ok\n", test);
+}
+
 /* Loads and stores beyond RAM: ds = 0xffff, [0x10 + n] is at 1 MiB + n. */
 static void test_mmio(unsigned long n)
 {
@@ -259,6 +275,43 @@ static void test_memory(unsigned long n)
 		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
 		CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
 		CHECK((regs.rax & 0xff) == 0x5a);
+	}
+	printf("%s: ok\n", test);
+}
+
+/* Each round the guest writes 222 pages that the client has given back. */
+static void test_touch(unsigned long n)
+{
+	/* As test_memory()'s, then out 0x10,al and again. */
+	static const uint8_t code[] = {
+		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
+		0xe6, 0x10, 0xeb, 0xe9,
+	};
+	struct vm m;
+
+	vm_start(&m, code, sizeof(code));
+	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	while (n--) {
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_IO);
+		CHECK(madvise(m.ram + 0x2000, 0xed000, MADV_DONTNEED) == 0);
+	}
+	printf("%s: ok\n", test);
+}
+
+/* A VM from open to close, N times. */
+static void test_session(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4 };
+	struct vm m;
+
+	while (n--) {
+		vm_start(&m, code, sizeof(code));
+		CHECK(vm_run(&m) == 0);
+		CHECK(munmap(m.run, m.run_size) == 0);
+		CHECK(close(m.vcpu) == 0 && close(m.vm) == 0 && close(m.kvm) == 0);
+		CHECK(munmap(m.ram, RAM_SIZE) == 0);
 	}
 	printf("%s: ok\n", test);
 }
@@ -773,8 +826,11 @@ static const struct {
 	{ "hello", test_hello, 0 },
 	{ "cpuid", test_cpuid, 1000 },
 	{ "pio", test_pio, 1000 },
+	{ "irq", test_irq, 1000 },
 	{ "mmio", test_mmio, 0 },
 	{ "memory", test_memory, 0 },
+	{ "touch", test_touch, 2 },
+	{ "session", test_session, 2 },
 	{ "signal", test_signal, 0 },
 	{ "triple", test_triple, 0 },
 	{ "timer", test_timer, 0 },

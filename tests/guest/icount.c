@@ -35,12 +35,11 @@ static unsigned long long idle_ns(void)
 
 	if (!f)
 		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		char *p = strstr(line, ".idle_sleeptime");
-
-		if (p && sscanf(p, ".idle_sleeptime : %llu", &ns) == 1)
+	/* Idle, and idle while somebody waits for the disk. */
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " .idle_sleeptime : %llu", &ns) == 1 ||
+		    sscanf(line, " .iowait_sleeptime : %llu", &ns) == 1)
 			sum += ns;
-	}
 	fclose(f);
 	return sum;
 }

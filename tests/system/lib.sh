@@ -8,21 +8,11 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 me=$(basename "$0")
 bed=$root/build/testbed
 kernel=${KERNEL:-split}
+. "$root/tests/client/lib.sh"
 if [ "$kernel" = stock ]; then
 	echo "$me: needs a split kernel"
 	exit 77
 fi
-
-# client NAME: build tests/client/NAME.c; prints the program's path
-client()
-{
-	mkdir -p "$root/build/client"
-	out=$root/build/client/$1
-	${CC:-cc} -O2 -Wall -Wextra -static -pthread -I "$root/kvm-split" \
-		-o "$out.$$" "$root/tests/client/$1.c"
-	mv "$out.$$" "$out"
-	echo "$out"
-}
 
 # testbed KERNEL ARG...: one run, named after the test
 testbed()

@@ -113,6 +113,7 @@ static __always_inline void irq_restore(unsigned long flags)
 /* --------------------------------------------------------- set-up ------- */
 
 int ksplit_percpu_init(unsigned int max_cpus);
+void ksplit_percpu_own(unsigned int cpu);
 /* Cut to what percpu memory there is; first CPU number never used. */
 unsigned int ksplit_cpus_ever(void);
 int ksplit_mm_init(unsigned int phys_bits);

@@ -59,6 +59,8 @@ static DEFINE_RAW_SPINLOCK(buddy_lock);
 
 /* Marks of ksplit_page_set_root(). */
 #define PG_ksplit_root	PG_owner_priv_1
+/* May be other than zero: was handed out since the host gave it. */
+#define PG_ksplit_used	PG_arch_1
 
 int ksplit_in_arena(unsigned long va)
 {
@@ -223,14 +225,18 @@ static struct page *alloc_block(unsigned int order)
 	return page;
 }
 
-static void init_page(struct page *page)
+/* Returns whether it was in use before. */
+static bool init_page(struct page *page)
 {
-	page->flags = 0;
+	bool used = page->flags & BIT(PG_ksplit_used);
+
+	page->flags = BIT(PG_ksplit_used);
 	page->mapping = NULL;
 	page->index = 0;
 	set_page_private(page, 0);
 	atomic_set(&page->_mapcount, -1);
 	init_page_count(page);
+	return used;
 }
 
 struct page *__alloc_pages_noprof(gfp_t gfp, unsigned int order, int nid,
@@ -238,6 +244,7 @@ struct page *__alloc_pages_noprof(gfp_t gfp, unsigned int order, int nid,
 {
 	unsigned long flags, i;
 	struct page *page;
+	bool used = false;
 
 	if (order > TOP_ORDER)
 		return NULL;
@@ -258,23 +265,26 @@ struct page *__alloc_pages_noprof(gfp_t gfp, unsigned int order, int nid,
 	 * that a reference to one of them can be taken and given back.
 	 */
 	for (i = 0; i < 1UL << order; i++)
-		init_page(page + i);
+		used |= init_page(page + i);
 	page->index = order;
-	if (gfp & __GFP_ZERO)
+	if (used && gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE << order);
 	return page;
 }
 
 static void release_page(struct page *page)
 {
-	unsigned long va = (unsigned long)page_address(page), flags;
+	unsigned long va = (unsigned long)page_address(page), flags, i;
 	unsigned int order = page->index;
 
 	if (test_and_clear_bit(PG_ksplit_root, &page->flags))
 		ksplit_root_freed(va);
 	/* Large blocks go back to the host at once: they may not be used again. */
-	if (order > 6)
+	if (order > 6) {
 		host_discard((void *)va, PAGE_SIZE << order);
+		for (i = 0; i < 1UL << order; i++)
+			page[i].flags = 0;
+	}
 
 	raw_spin_lock_irqsave(&buddy_lock, flags);
 	if (!order && nr_hot < HOT_MAX) {

@@ -18,7 +18,6 @@ void split_page(struct page *page, unsigned int order)
 		atomic_set(&page[i]._mapcount, -1);
 		page[i].index = 0;
 		page[i].mapping = NULL;
-		page[i].flags = 0;
 		set_page_private(page + i, 0);
 	}
 }

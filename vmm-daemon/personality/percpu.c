@@ -68,6 +68,7 @@ const DECLARE_BITMAP(cpu_all_bits, NR_CPUS) = CPU_BITS_ALL;
 
 static DECLARE_BITMAP(dyn_used, DYN_GRANULES);
 static u16 dyn_len[DYN_GRANULES];
+static unsigned long dyn_top;		/* no granule above was ever in use */
 static DEFINE_RAW_SPINLOCK(dyn_lock);
 
 static unsigned long static_size(void)
@@ -79,6 +80,21 @@ static unsigned long static_size(void)
 static char *dyn_token(unsigned long n)
 {
 	return __per_cpu_start + static_size() + (n << DYN_SHIFT);
+}
+
+/*
+ * What is not zero of the linked image, into the copies: they are fresh memory,
+ * most of which nobody ever touches.
+ */
+static void copy_image(void)
+{
+	const unsigned long *image = (void *)__per_cpu_start;
+	unsigned long i, nr = (__per_cpu_end - __per_cpu_start) / sizeof(*image);
+	unsigned int cpu;
+
+	for (i = 0; i < nr; i++)
+		for (cpu = 0; image[i] && cpu < nr_cpu_ids; cpu++)
+			*(unsigned long *)((char *)(image + i) + __per_cpu_offset[cpu]) = image[i];
 }
 
 /**
@@ -103,14 +119,23 @@ int ksplit_percpu_init(unsigned int max_cpus)
 		/* The same offset in a page as linked: alignment holds. */
 		char *copy = area + cpu * unit + skew;
 
-		memcpy(copy, __per_cpu_start, __per_cpu_end - __per_cpu_start);
 		__per_cpu_offset[cpu] = copy - __per_cpu_start;
-		per_cpu(this_cpu_off, cpu) = __per_cpu_offset[cpu];
-		per_cpu(pcpu_hot, cpu).cpu_number = cpu;
 		cpumask_set_cpu(cpu, &__cpu_possible_mask);
 		cpumask_set_cpu(cpu, &__cpu_present_mask);
 	}
+	copy_image();
+	ksplit_percpu_own(0);
 	return 0;
+}
+
+/**
+ * ksplit_percpu_own() - tell a CPU who it is
+ * @cpu: a CPU that a thread is about to become
+ */
+void ksplit_percpu_own(unsigned int cpu)
+{
+	per_cpu(this_cpu_off, cpu) = __per_cpu_offset[cpu];
+	per_cpu(pcpu_hot, cpu).cpu_number = cpu;
 }
 
 /**
@@ -126,8 +151,8 @@ void __percpu *pcpu_alloc_noprof(size_t size, size_t align, bool reserved,
 				 gfp_t gfp)
 {
 	unsigned long nr = DIV_ROUND_UP(size, 1UL << DYN_SHIFT);
-	unsigned long flags, mask, first, n;
-	unsigned int cpu, ever;
+	unsigned long flags, mask, first, n, used;
+	unsigned int cpu;
 
 	if (!size || nr > DYN_GRANULES || align > PAGE_SIZE)
 		return NULL;
@@ -143,24 +168,15 @@ void __percpu *pcpu_alloc_noprof(size_t size, size_t align, bool reserved,
 		bitmap_set(dyn_used, n, nr);
 		dyn_len[n] = nr;
 	}
+	used = min(dyn_top, n + nr);
+	dyn_top = max(dyn_top, n + nr);
 	raw_spin_unlock_irqrestore(&dyn_lock, flags);
 	if (n >= DYN_GRANULES)
 		return NULL;
 
-	/*
-	 * The copies of a CPU that never came up were written only if someone
-	 * iterated over possible CPUs, and such memory may have been freed.
-	 */
-	ever = nr_cpu_ids;
-	for (cpu = 0; cpu < ever; cpu++) {
-		char *p = dyn_token(n) + __per_cpu_offset[cpu];
-		size_t i;
-
-		/* Look before writing: an untouched page stays untouched. */
-		for (i = 0; i < nr << DYN_SHIFT; i += sizeof(long))
-			if (*(long *)(p + i))
-				*(long *)(p + i) = 0;
-	}
+	/* Memory that was in use, by whatever possible CPU, and was freed. */
+	for (cpu = 0; used > n && cpu < nr_cpu_ids; cpu++)
+		memset(dyn_token(n) + __per_cpu_offset[cpu], 0, (used - n) << DYN_SHIFT);
 	return (void __percpu *)dyn_token(n);
 }
 

@@ -112,6 +112,7 @@ struct ksplit_thread *ksplit_thread_alloc(const char *name)
 	if (task_init(t))
 		goto fail;
 	snprintf(t->task.comm, sizeof(t->task.comm), "%s", name);
+	ksplit_percpu_own(cpu);
 	per_cpu(pcpu_hot, cpu).current_task = &t->task;
 	per_cpu(ksplit_irq_word, cpu) &= ~1u;
 	return t;

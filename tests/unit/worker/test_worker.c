@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +75,8 @@ static void serve_client(void (*fn)(void))
 {
 	pthread_t t;
 
+	/* As the worker's main(). */
+	mallopt(M_ARENA_MAX, 1);
 	if (sandboxed)
 		ck_assert_int_eq(sandbox_enter(), 0);
 	pthread_create(&t, NULL, client_main, (void *)fn);
