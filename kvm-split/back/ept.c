@@ -595,9 +595,9 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 {
 	u64 start = f->hva & PMD_MASK, rights = f->walk.rights, gpa, pa, old;
 	struct ksplit_slot *slot = ksplit_slot_by_window(vm, f->window);
-	bool is_table, flush = false;
+	bool is_table, flush = false, split = false;
 	u64 *table = root->table, *entry;
-	unsigned int level, l;
+	unsigned int level, l, i;
 
 	if (root->dead || !slot ||
 	    ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
@@ -622,7 +622,8 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 		 */
 		if (l == level && l > 1 && rights & KSPLIT_EPT_X &&
 		    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
-			if (f->fetch || is_table)
+			split = f->fetch || is_table;
+			if (split)
 				level = 1;
 			else
 				rights &= ~KSPLIT_EPT_X;
@@ -654,6 +655,11 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 		flush = (old & KSPLIT_EPT_ADDR) != pa ||
 			old & ~rights & KSPLIT_EPT_RWX;
 	}
+	/* What would have been one leaf comes whole. */
+	for (i = 0; split && i < KSPLIT_TABLE_ENTRIES; i++)
+		if (!ksplit_ept_present(table[i]))
+			WRITE_ONCE(table[i], ksplit_ept_make_leaf((pa & PMD_MASK) + i * PAGE_SIZE,
+								  rights, 1));
 	WRITE_ONCE(*entry, ksplit_ept_make_leaf(pa, rights, level) |
 			   KSPLIT_EPT_A | (f->write ? KSPLIT_EPT_D : 0));
 	if (flush)
