@@ -305,8 +305,7 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg);
 long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg);
 long ksplit_vcpu_vmclear(struct ksplit_vcpu *vcpu, unsigned long index);
 long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg);
-long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg,
-		     bool set);
+long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set);
 /* Sticky: the next entry leaves at once, a sleep ends.  Any context. */
 void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu);
 /* The client's call on this vCPU got a signal: kick, and say so to the worker
@@ -337,8 +336,7 @@ struct ksplit_slot_change {
 	bool created;			/* set by prepare */
 };
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
-void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c,
-			bool success);
+void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success);
 
 int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma);
 long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,

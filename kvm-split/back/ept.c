@@ -91,8 +91,7 @@ static bool ksplit_leaf_clear(u64 *entry, u64 clear)
  * Leaves that overlap guest physical [start, end), whole.  Returns whether one
  * was there or, unless it was zapped, was accessed.
  */
-static bool ksplit_table_range(u64 *table, unsigned int level, u64 start,
-			       u64 end, u64 clear)
+static bool ksplit_table_range(u64 *table, unsigned int level, u64 start, u64 end, u64 clear)
 {
 	u64 size = ksplit_level_size(level);
 	bool found = false;
@@ -106,15 +105,13 @@ static bool ksplit_table_range(u64 *table, unsigned int level, u64 start,
 		if (ksplit_ept_is_leaf(*entry, level))
 			found |= ksplit_leaf_clear(entry, clear);
 		else
-			found |= ksplit_table_range(ksplit_ept_child(*entry),
-						    level - 1, gpa, next,
+			found |= ksplit_table_range(ksplit_ept_child(*entry), level - 1, gpa, next,
 						    clear);
 	}
 	return found;
 }
 
-static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end,
-				u64 clear)
+static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end, u64 clear)
 	__must_hold(&vm->mmu_lock)
 {
 	struct ksplit_root *root;
@@ -122,8 +119,7 @@ static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end,
 
 	list_for_each_entry(root, &vm->roots, node)
 		if (root->linear)
-			found |= ksplit_table_range(root->table,
-						    KSPLIT_EPT_LEVELS, start,
+			found |= ksplit_table_range(root->table, KSPLIT_EPT_LEVELS, start,
 						    end, clear);
 	return found;
 }
@@ -142,8 +138,7 @@ static u64 ksplit_slots_range(struct ksplit_vm *vm, bool window, u64 start,
 
 	list_for_each_entry(slot, &vm->slots, node) {
 		base = window ? slot->window : slot->hva;
-		if ((window && !base) || start >= base + slot->size ||
-		    end <= base)
+		if ((window && !base) || start >= base + slot->size || end <= base)
 			continue;
 		first = max(start, base) - base;
 		last = min(end - base, slot->size);
@@ -206,8 +201,7 @@ bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only)
 	return found;
 }
 
-static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start,
-			   u64 end)
+static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
 	bool found = false;
@@ -265,10 +259,8 @@ static u32 ksplit_table_free(u64 *table, unsigned int level)
 	u32 n = 1;
 
 	for (i = 0; level > 1 && i < KSPLIT_TABLE_ENTRIES; i++)
-		if (ksplit_ept_present(table[i]) &&
-		    !ksplit_ept_is_leaf(table[i], level))
-			n += ksplit_table_free(ksplit_ept_child(table[i]),
-					       level - 1);
+		if (ksplit_ept_present(table[i]) && !ksplit_ept_is_leaf(table[i], level))
+			n += ksplit_table_free(ksplit_ept_child(table[i]), level - 1);
 	free_page((unsigned long)table);
 	cond_resched();
 	return n;
@@ -305,9 +297,8 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 		pages = 0;
 		for (i = 0; i < KSPLIT_TABLE_ENTRIES; i++)
 			if (ksplit_ept_present(root->grave[i]))
-				pages += ksplit_table_free(
-					ksplit_ept_child(root->grave[i]),
-					KSPLIT_EPT_LEVELS - 1);
+				pages += ksplit_table_free(ksplit_ept_child(root->grave[i]),
+							   KSPLIT_EPT_LEVELS - 1);
 		ksplit_ept_uncharge(vm, pages);
 		ksplit_root_put(root);
 	}
@@ -514,14 +505,12 @@ static bool ksplit_page_try(struct ksplit_vm *vm, struct ksplit_refill *f)
 	/* A read gets a writable page too, if the owner has it so already. */
 	f->writable = f->walk.rights & KSPLIT_EPT_W;
 	if (f->writable)
-		got = get_user_pages_remote(vm->owner, f->hva, 1,
-					    flags | FOLL_WRITE |
+		got = get_user_pages_remote(vm->owner, f->hva, 1, flags | FOLL_WRITE |
 					    (f->write ? how : FOLL_NOFAULT),
 					    &f->page, NULL);
 	if (got != 1 && !f->write) {
 		f->writable = false;
-		got = get_user_pages_remote(vm->owner, f->hva, 1, flags | how,
-					    &f->page, NULL);
+		got = get_user_pages_remote(vm->owner, f->hva, 1, flags | how, &f->page, NULL);
 	}
 unlock:
 	mmap_read_unlock(vm->owner);
@@ -565,8 +554,7 @@ out:
 }
 
 /* How large a leaf may be, its executability aside. */
-static unsigned int ksplit_refill_level(struct ksplit_vm *vm,
-					const struct ksplit_slot *slot,
+static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct ksplit_slot *slot,
 					const struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
 {
@@ -578,8 +566,7 @@ static unsigned int ksplit_refill_level(struct ksplit_vm *vm,
 		.slot_end = slot->hva + slot->size,
 		.worker_level = f->walk.level,
 		.owner_level = ksplit_owner_level(vm->owner, f->hva),
-		.hw_level = ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) ?
-			    KSPLIT_LEAF_MAX : 1,
+		.hw_level = ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) ? KSPLIT_LEAF_MAX : 1,
 	};
 
 	return ksplit_leaf_level(&leaf);
@@ -599,8 +586,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	u64 *table = root->table, *entry;
 	unsigned int level, l, i;
 
-	if (root->dead || !slot ||
-	    ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
+	if (root->dead || !slot || ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
 		return 0;
 	if (vm->ept_pages + KSPLIT_EPT_LEVELS > vm->ept_pages_max) {
 		ksplit_root_drop(vm, ksplit_root_victim(vm));
@@ -652,8 +638,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 		f->orphan = ksplit_ept_child(old);
 		flush = true;
 	} else if (ksplit_ept_present(old)) {
-		flush = (old & KSPLIT_EPT_ADDR) != pa ||
-			old & ~rights & KSPLIT_EPT_RWX;
+		flush = (old & KSPLIT_EPT_ADDR) != pa || old & ~rights & KSPLIT_EPT_RWX;
 	}
 	/* What would have been one leaf comes whole. */
 	for (i = 0; split && i < KSPLIT_TABLE_ENTRIES; i++)
@@ -669,8 +654,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	return 0;
 }
 
-static int ksplit_refill(struct ksplit_vm *vm, struct ksplit_root *root,
-			 struct ksplit_refill *f)
+static int ksplit_refill(struct ksplit_vm *vm, struct ksplit_root *root, struct ksplit_refill *f)
 {
 	int r;
 
@@ -710,8 +694,7 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 	struct ksplit_refill f = {
 		.walk.gpa = fault->gpa,
 		.walk.root = vcpu->root->key,
-		.walk.limit = min_t(u64, TASK_SIZE_MAX,
-				    BIT_ULL(ksplit_hw.maxphyaddr)),
+		.walk.limit = min_t(u64, TASK_SIZE_MAX, BIT_ULL(ksplit_hw.maxphyaddr)),
 		.walk.exec_only = caps & VMX_EPT_EXECUTE_ONLY_BIT,
 		.write = fault->qualification & KSPLIT_EPT_QUAL_WRITE,
 		.fetch = fault->qualification & KSPLIT_EPT_QUAL_FETCH,
@@ -731,8 +714,7 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 		f.walk.rights = 0;
 	}
 	if (!ksplit_ept_permits(&f.walk, fault->qualification)) {
-		fault->qualification =
-			ksplit_ept_qualification(fault->qualification, &f.walk);
+		fault->qualification = ksplit_ept_qualification(fault->qualification, &f.walk);
 		return KSPLIT_FAULT_VIOLATION;
 	}
 
@@ -787,8 +769,7 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 		}
 		break;
 	default:
-		found = ksplit_ept_drop_roots(vm,
-					      f.what == KSPLIT_FLUSH_NONLINEAR);
+		found = ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_NONLINEAR);
 	}
 	if (found)
 		ksplit_ept_flush_cpus(vm);

@@ -289,8 +289,7 @@ static void __init ksplit_init_info(void)
 		if (rdmsrl_safe(ksplit_host_msrs[i], &value))
 			continue;
 		/* The kernel's entry points are not the worker's business. */
-		if (ksplit_host_msrs[i] == MSR_LSTAR ||
-		    ksplit_host_msrs[i] == MSR_CSTAR)
+		if (ksplit_host_msrs[i] == MSR_LSTAR || ksplit_host_msrs[i] == MSR_CSTAR)
 			value = 0;
 		info->msr[info->nr_msrs].index = ksplit_host_msrs[i];
 		info->msr[info->nr_msrs++].value = value;
@@ -341,8 +340,7 @@ static int __init ksplit_init_hw(void)
 		return -EOPNOTSUPP;
 	}
 	feat = ksplit_rdmsr(MSR_IA32_FEAT_CTL);
-	if (!(feat & FEAT_CTL_LOCKED) ||
-	    !(feat & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+	if (!(feat & FEAT_CTL_LOCKED) || !(feat & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("kvm-split: VMX disabled by the firmware\n");
 		return -EOPNOTSUPP;
 	}
@@ -360,8 +358,7 @@ static int __init ksplit_init_hw(void)
 		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
 			   fpu_user_cfg.default_features;
 	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
-	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) ||
-			  boot_cpu_has(X86_FEATURE_RDPID);
+	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 	if (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL)) {
 		hw->spec_ctrl = SPEC_CTRL_IBRS | SPEC_CTRL_STIBP;
 		if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
@@ -369,8 +366,7 @@ static int __init ksplit_init_hw(void)
 	}
 	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
-			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
-			  X86_CR4_VMXE;
+			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE;
 	for (i = 0; i < ARRAY_SIZE(ksplit_cr4_features); i++)
 		if (boot_cpu_has(ksplit_cr4_features[i].feature))
 			hw->cr4_allowed |= ksplit_cr4_features[i].cr4;
@@ -380,8 +376,7 @@ static int __init ksplit_init_hw(void)
 		struct page *page;
 
 		INIT_LIST_HEAD(&c->loaded);
-		page = alloc_pages_node(cpu_to_node(cpu),
-					GFP_KERNEL | __GFP_ZERO, 0);
+		page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
 		if (!page)
 			return -ENOMEM;
 		c->vmxon = page_address(page);
@@ -410,8 +405,7 @@ static unsigned long ksplit_stat_sum(size_t offset)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += *(unsigned long *)((void *)&per_cpu(ksplit_stats, cpu) +
-					  offset);
+		sum += *(unsigned long *)((void *)&per_cpu(ksplit_stats, cpu) + offset);
 	return sum;
 }
 
@@ -425,8 +419,7 @@ static int ksplit_stats_show(struct seq_file *m, void *v)
 	unsigned int i;
 
 	for (i = 0; i < KSPLIT_NR_STATS; i++)
-		seq_printf(m, "%s %ld\n", ksplit_stat_names[i],
-			   KSPLIT_STAT_SUM(n, i));
+		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], KSPLIT_STAT_SUM(n, i));
 	for (i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
 		n = KSPLIT_STAT_SUM(exits, i);
 		if (n)
@@ -436,8 +429,7 @@ static int ksplit_stats_show(struct seq_file *m, void *v)
 	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
 		n = KSPLIT_STAT_SUM(fills, i);
 		if (n)
-			seq_printf(m, "fill_%#x %lu\n",
-				   ksplit_fields[i].encoding, n);
+			seq_printf(m, "fill_%#x %lu\n", ksplit_fields[i].encoding, n);
 	}
 	return 0;
 }
@@ -458,8 +450,7 @@ static int __init ksplit_init(void)
 		unregister_syscore(&ksplit_syscore);
 		return r;
 	}
-	debugfs_create_file("stats", 0444,
-			    debugfs_create_dir("kvm_split", NULL), NULL,
+	debugfs_create_file("stats", 0444, debugfs_create_dir("kvm_split", NULL), NULL,
 			    &ksplit_stats_fops);
 	pr_info("kvm-split: ready, ABI %u\n", KSPLIT_ABI_VERSION);
 	return 0;

@@ -87,8 +87,7 @@ struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr)
 	struct ksplit_slot *slot;
 
 	list_for_each_entry(slot, &vm->slots, node)
-		if (slot->window && addr >= slot->window &&
-		    addr - slot->window < slot->size)
+		if (slot->window && addr >= slot->window && addr - slot->window < slot->size)
 			return slot;
 	return NULL;
 }
@@ -111,8 +110,7 @@ static void ksplit_mem_changed(struct ksplit_vm *vm)
  */
 bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end)
 {
-	if (vm->invalidate_count && start < vm->invalidate_end &&
-	    end > vm->invalidate_start)
+	if (vm->invalidate_count && start < vm->invalidate_end && end > vm->invalidate_start)
 		return true;
 	return vm->invalidate_seq != seq;
 }
@@ -127,8 +125,7 @@ static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 }
 
 /* The owner's [start, end) changes: nobody may start to use these pins. */
-static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
-			     u64 start, u64 end)
+static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot, u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
 	unsigned long index, first, last;
@@ -144,13 +141,11 @@ static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot,
 	}
 }
 
-static bool ksplit_slot_valid(struct ksplit_vm *vm,
-			      const struct ksplit_slot_change *c)
+static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct ksplit_slot_change *c)
 {
 	u64 end = vm->owner->task_size;
 
-	return !((c->gpa | c->size | c->hva) & ~PAGE_MASK) &&
-	       c->size <= KSPLIT_SLOT_MAX &&
+	return !((c->gpa | c->size | c->hva) & ~PAGE_MASK) && c->size <= KSPLIT_SLOT_MAX &&
 	       c->hva < end && c->size <= end - c->hva &&
 	       c->gpa < KSPLIT_GPA_END && c->size <= KSPLIT_GPA_END - c->gpa;
 }
@@ -168,8 +163,7 @@ static bool ksplit_slot_valid(struct ksplit_vm *vm,
  */
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 {
-	u32 max = min_t(u32, vm->session->tenant->max_slots,
-			KSPLIT_MAX_SLOTS);
+	u32 max = min_t(u32, vm->session->tenant->max_slots, KSPLIT_MAX_SLOTS);
 	struct ksplit_slot *slot;
 	int r = 0;
 
@@ -261,8 +255,7 @@ static void ksplit_unpin(const struct ksplit_pin *pin)
 }
 
 /* Removes a record.  Its PTE is gone already, and .fault waits for the lock. */
-static struct ksplit_pin ksplit_record_take(struct ksplit_vm *vm,
-					    struct ksplit_slot *slot,
+static struct ksplit_pin ksplit_record_take(struct ksplit_vm *vm, struct ksplit_slot *slot,
 					    unsigned long index)
 	__must_hold(&vm->slots_lock)
 {
@@ -316,8 +309,7 @@ static void ksplit_window_zap(struct vm_area_struct *vma, unsigned long index)
  * from where its hand points, until that has gone round; then it is another
  * slot's turn.  Returns whether there was one.
  */
-static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark,
-			       struct ksplit_pin *pin)
+static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct ksplit_pin *pin)
 	__must_hold(&vm->slots_lock)
 {
 	struct vm_area_struct *vma;
@@ -383,8 +375,7 @@ static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	struct vm_area_struct *vma;
 
 	/* Not the worker: it is going away, ->close unpins. */
-	if (current->mm != vm->session->worker_mm ||
-	    mmap_read_lock_killable(current->mm))
+	if (current->mm != vm->session->worker_mm || mmap_read_lock_killable(current->mm))
 		return;
 	mutex_lock(&vm->slots_lock);
 	vma = ksplit_window_vma(slot);
@@ -411,8 +402,7 @@ static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
  *
  * Context: process context; the worker's, unless the worker is gone.
  */
-void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c,
-			bool success)
+void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success)
 {
 	bool drop = success ? !c->size : c->created;
 	struct ksplit_slot *slot;
@@ -463,8 +453,7 @@ static void ksplit_window_close(struct vm_area_struct *vma)
 	ksplit_slot_put(slot);
 }
 
-static int ksplit_window_may_split(struct vm_area_struct *vma,
-				   unsigned long addr)
+static int ksplit_window_may_split(struct vm_area_struct *vma, unsigned long addr)
 {
 	return -EINVAL;
 }
@@ -498,8 +487,7 @@ static vm_fault_t ksplit_window_vm_fault(struct vm_fault *vmf)
 			goto out;
 		flags &= ~(VM_WRITE | VM_SHARED);
 	}
-	ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page),
-				  vm_get_page_prot(flags));
+	ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), vm_get_page_prot(flags));
 out:
 	mutex_unlock(&vm->slots_lock);
 	return ret;
@@ -539,8 +527,7 @@ int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
 	int r = 0;
 
 	/* A private one would be COW: vmf_insert_pfn_prot() has a BUG_ON. */
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC ||
-	    vma->vm_pgoff & (pages - 1))
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC || vma->vm_pgoff & (pages - 1))
 		return -EINVAL;
 
 	mutex_lock(&vm->slots_lock);
@@ -593,11 +580,9 @@ static int ksplit_owner_page(struct ksplit_vm *vm, u64 hva, unsigned int flags,
 	 * by the notifier and goes at the worker's next call.
 	 */
 	if (pin)
-		r = pin_user_pages_remote(vm->owner, hva, 1, flags, ret_page,
-					  &locked);
+		r = pin_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
 	else
-		r = get_user_pages_remote(vm->owner, hva, 1, flags, ret_page,
-					  &locked);
+		r = get_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
 	if (locked)
 		mmap_read_unlock(vm->owner);
 	mmput_async(vm->owner);
@@ -708,8 +693,7 @@ static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
  * Return: 0, -EFAULT, -EHWPOISON, -EINTR, -EAGAIN, -ENOENT, -ESHUTDOWN,
  * -EINVAL, -ENOMEM.
  */
-long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
-			 bool map)
+long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, bool map)
 {
 	struct ksplit_slot *slot;
 	unsigned int flags = 0;
@@ -784,8 +768,7 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
 	task = find_task_by_pid_ns(client, &init_pid_ns);
 	/* The number may have a new bearer. */
 	if (task && READ_ONCE(task->mm) == vm->owner)
-		r = send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva,
-				    PAGE_SHIFT, task);
+		r = send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, task);
 	rcu_read_unlock();
 	return r;
 }
@@ -802,8 +785,7 @@ static struct ksplit_vm *ksplit_mn_vm(struct mmu_notifier *mn)
 	return container_of(mn, struct ksplit_vm, notifier);
 }
 
-static int ksplit_mn_start(struct mmu_notifier *mn,
-			   const struct mmu_notifier_range *range)
+static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
 	struct ksplit_slot *slot;
@@ -814,8 +796,7 @@ static int ksplit_mn_start(struct mmu_notifier *mn,
 		vm->invalidate_start = range->start;
 		vm->invalidate_end = range->end;
 	} else {
-		vm->invalidate_start = min_t(u64, vm->invalidate_start,
-					     range->start);
+		vm->invalidate_start = min_t(u64, vm->invalidate_start, range->start);
 		vm->invalidate_end = max_t(u64, vm->invalidate_end, range->end);
 	}
 	list_for_each_entry(slot, &vm->slots, node)
@@ -826,8 +807,7 @@ static int ksplit_mn_start(struct mmu_notifier *mn,
 	return 0;
 }
 
-static void ksplit_mn_end(struct mmu_notifier *mn,
-			  const struct mmu_notifier_range *range)
+static void ksplit_mn_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
 
@@ -856,8 +836,7 @@ static int ksplit_mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return ksplit_mn_young(mn, start, end, true);
 }
 
-static int ksplit_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-				unsigned long addr)
+static int ksplit_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long addr)
 {
 	return ksplit_mn_young(mn, addr, addr + 1, false);
 }

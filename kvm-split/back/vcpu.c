@@ -41,8 +41,7 @@
 #include "vmx.h"
 #include "vmx/run_flags.h"
 
-bool __vmx_vcpu_run(struct ksplit_vcpu *vcpu, unsigned long *regs,
-		    unsigned int flags);
+bool __vmx_vcpu_run(struct ksplit_vcpu *vcpu, unsigned long *regs, unsigned int flags);
 void vmx_update_host_rsp(struct ksplit_vcpu *vcpu, unsigned long host_rsp);
 void vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu, unsigned int flags);
 void vmx_do_nmi_irqoff(void);
@@ -82,8 +81,7 @@ struct ksplit_exit {
 /* ---------------------------------------------------------- decode -- */
 
 /* Takes over the fields that the worker wrote. */
-static int ksplit_fetch_vmcs(struct ksplit_hw_vmcs *v,
-			     struct ksplit_vmcs __user *vmcs, u64 *dirty)
+static int ksplit_fetch_vmcs(struct ksplit_hw_vmcs *v, struct ksplit_vmcs __user *vmcs, u64 *dirty)
 {
 	unsigned int word, slot;
 	u64 todo;
@@ -96,8 +94,7 @@ static int ksplit_fetch_vmcs(struct ksplit_hw_vmcs *v,
 		while (todo) {
 			slot = word * 64 + __ffs64(todo);
 			todo &= todo - 1;
-			unsafe_get_user(v->state.want[slot], &vmcs->field[slot],
-					fault);
+			unsafe_get_user(v->state.want[slot], &vmcs->field[slot], fault);
 		}
 	}
 	user_access_end();
@@ -134,8 +131,7 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 		if (!user_access_begin(bitmap, PAGE_SIZE))
 			return -EFAULT;
 		for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
-			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i],
-					fault);
+			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i], fault);
 		user_access_end();
 	}
 	if (memcmp(words, v->msr_words, sizeof(words))) {
@@ -160,8 +156,7 @@ static bool ksplit_has_timer(void)
 	       PIN_BASED_VMX_PREEMPTION_TIMER;
 }
 
-static int ksplit_decode_run(struct ksplit_vcpu *vcpu,
-			     struct ksplit_run __user *arg,
+static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg,
 			     struct ksplit_hw_vmcs **ret_vmcs)
 {
 	struct ksplit_run *run = &vcpu->run;
@@ -173,8 +168,7 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu,
 
 	if (copy_from_user(run, arg, offsetof(struct ksplit_run, exit_flags)))
 		return -EFAULT;
-	memset(&run->exit_flags, 0, sizeof(*run) -
-	       offsetof(struct ksplit_run, exit_flags));
+	memset(&run->exit_flags, 0, sizeof(*run) - offsetof(struct ksplit_run, exit_flags));
 	r = ksplit_check_run_values(&ksplit_hw, run);
 	if (r)
 		goto refuse;
@@ -200,8 +194,7 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu,
 	return 0;
 
 refuse:
-	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d",
-		      vcpu->id, bad, r);
+	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d", vcpu->id, bad, r);
 	run->backing = bad;
 	if (put_user(run->backing, &arg->backing))
 		return -EFAULT;
@@ -265,8 +258,7 @@ static void ksplit_write_host(struct ksplit_hw_vmcs *v)
 	unsigned long fs_base;
 
 	if (v->host_cpu != cpu) {
-		vmx_write(HOST_TR_BASE,
-			  (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+		vmx_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 		vmx_write(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
 		vmx_write(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
 		if (IS_ENABLED(CONFIG_IA32_EMULATION))
@@ -317,8 +309,7 @@ static bool ksplit_segments_null(void)
 
 /* ----------------------------------------------------------- entry -- */
 
-void noinstr vmx_update_host_rsp(struct ksplit_vcpu *vcpu,
-				 unsigned long host_rsp)
+void noinstr vmx_update_host_rsp(struct ksplit_vcpu *vcpu, unsigned long host_rsp)
 {
 	struct ksplit_hw_vmcs *v = vcpu->current_vmcs;
 
@@ -330,8 +321,7 @@ void noinstr vmx_update_host_rsp(struct ksplit_vcpu *vcpu,
 	}
 }
 
-void noinstr vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu,
-					unsigned int flags)
+void noinstr vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu, unsigned int flags)
 {
 	u64 hostval = this_cpu_read(x86_spec_ctrl_current);
 
@@ -342,8 +332,7 @@ void noinstr vmx_spec_ctrl_restore_host(struct ksplit_vcpu *vcpu,
 		vcpu->spec_ctrl = __rdmsr(MSR_IA32_SPEC_CTRL);
 
 	/* Legacy IBRS must be written after an exit whatever its value. */
-	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) ||
-	    vcpu->spec_ctrl != hostval)
+	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) || vcpu->spec_ctrl != hostval)
 		native_wrmsrl(MSR_IA32_SPEC_CTRL, hostval);
 
 	barrier_nospec();
@@ -369,12 +358,10 @@ static noinstr void ksplit_enter_exit(struct ksplit_vcpu *vcpu,
 			vmx_read_ok(VM_EXIT_INTR_INFO, &value);
 			e->intr_info = value;
 			/* Before anything can unblock NMIs. */
-			if ((e->intr_info & (INTR_INFO_VALID_MASK |
-					     INTR_INFO_INTR_TYPE_MASK)) ==
+			if ((e->intr_info & (INTR_INFO_VALID_MASK | INTR_INFO_INTR_TYPE_MASK)) ==
 			    (INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR)) {
 				if (cpu_feature_enabled(X86_FEATURE_FRED))
-					fred_entry_from_kvm(EVENT_TYPE_NMI,
-							    NMI_VECTOR);
+					fred_entry_from_kvm(EVENT_TYPE_NMI, NMI_VECTOR);
 				else
 					vmx_do_nmi_irqoff();
 			}
@@ -385,8 +372,7 @@ static noinstr void ksplit_enter_exit(struct ksplit_vcpu *vcpu,
 }
 
 /* Guest values of what hardware does not switch.  Interrupts off. */
-static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
-			      bool debugregs)
+static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bool debugregs)
 {
 	struct ksplit_run *run = &vcpu->run;
 	unsigned int i;
@@ -446,8 +432,7 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
 	}
 	if (ksplit_host_xss)
 		wrmsrl(MSR_IA32_XSS, ksplit_host_xss);
-	if (cpu_feature_enabled(X86_FEATURE_XSAVE) && run->xcr0 &&
-	    run->xcr0 != host_xcr0)
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE) && run->xcr0 && run->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 
 	/* The guest may write it without an exit. */
@@ -481,8 +466,7 @@ static void ksplit_arm_timer(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 		now = rdtsc();
 		delta = vcpu->run.tsc_deadline > now ?
 			(vcpu->run.tsc_deadline - now) >>
-			(ksplit_hw.msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_MISC)] & 31) :
-			0;
+			(ksplit_hw.msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_MISC)] & 31) : 0;
 	}
 	vmx_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, delta, U32_MAX));
 }
@@ -501,8 +485,7 @@ static void ksplit_requeue_event(struct ksplit_exit *e)
 		case INTR_TYPE_SOFT_INTR:
 		case INTR_TYPE_PRIV_SW_EXCEPTION:
 		case INTR_TYPE_SOFT_EXCEPTION:
-			vmx_write(VM_ENTRY_INSTRUCTION_LEN,
-				  vmx_read(VM_EXIT_INSTRUCTION_LEN));
+			vmx_write(VM_ENTRY_INSTRUCTION_LEN, vmx_read(VM_EXIT_INSTRUCTION_LEN));
 			break;
 		case INTR_TYPE_NMI_INTR:
 			vmx_write(GUEST_INTERRUPTIBILITY_INFO,
@@ -512,8 +495,7 @@ static void ksplit_requeue_event(struct ksplit_exit *e)
 		}
 	} else if (e->nmi_unblocked) {
 		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
-			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) |
-			  GUEST_INTR_STATE_NMI);
+			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 	}
 	e->requeue = false;
 }
@@ -530,8 +512,7 @@ static int ksplit_handle_work(void)
 	unsigned long work;
 
 	while ((work = read_thread_flags()) &
-	       (_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
-		_TIF_NOTIFY_RESUME)) {
+	       (_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)) {
 		if (work & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
 			return -EINTR;
 		if (work & _TIF_NEED_RESCHED)
@@ -553,8 +534,7 @@ static void ksplit_flush_l1d(void)
  * One entry, or none if something came up that has to be handled before.
  * Returns 0 (look at *e), -EAGAIN (handle work, try again) or -ESHUTDOWN.
  */
-static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
-			struct ksplit_exit *e)
+static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
 {
 	struct ksplit_run *run = &vcpu->run;
 	unsigned int flags = 0;
@@ -592,8 +572,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	 */
 	WRITE_ONCE(vcpu->mode, KSPLIT_IN_GUEST);
 	smp_mb();
-	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) ||
-	    ksplit_work_pending()) {
+	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) || ksplit_work_pending()) {
 		WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
@@ -609,8 +588,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		v->flush_vpid = false;
 	}
 
-	e->at_once = READ_ONCE(vcpu->kicked) ||
-		     (run->flags & KSPLIT_RUN_EXIT_AT_ONCE);
+	e->at_once = READ_ONCE(vcpu->kicked) || (run->flags & KSPLIT_RUN_EXIT_AT_ONCE);
 	ksplit_arm_timer(vcpu, e);
 	if (e->requeue)
 		ksplit_requeue_event(e);
@@ -625,8 +603,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		host_pkru = rdpkru();
 	host_debugctl = get_debugctlmsr();
 	debugregs = (run->flags & KSPLIT_RUN_DEBUGREGS) ||
-		    !(v->state.real[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL] &
-		      CPU_BASED_MOV_DR_EXITING);
+		    !(v->state.real[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL] & CPU_BASED_MOV_DR_EXITING);
 	vcpu->spec_ctrl = run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL) ?
 			  run->msr[KSPLIT_MSR_SPEC_CTRL] :
 			  this_cpu_read(x86_spec_ctrl_current);
@@ -639,8 +616,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	guest_timing_enter_irqoff();
 	ksplit_load_guest(vcpu, c, debugregs);
 	ksplit_enter_exit(vcpu, flags, e);
-	ksplit_load_host(vcpu, c, debugregs, host_xcr0, host_pkru,
-			 host_debugctl);
+	ksplit_load_host(vcpu, c, debugregs, host_xcr0, host_pkru, host_debugctl);
 	WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
 	if (run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL))
 		run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
@@ -699,8 +675,7 @@ static bool ksplit_split_lock(struct ksplit_hw_vmcs *v)
 	cr0 = vmx_read(GUEST_CR0);
 	rflags = vmx_read(GUEST_RFLAGS);
 	preempt_enable();
-	if (((ss_ar >> 5) & 3) == 3 && (cr0 & X86_CR0_AM) &&
-	    (rflags & X86_EFLAGS_AC))
+	if (((ss_ar >> 5) & 3) == 3 && (cr0 & X86_CR0_AM) && (rflags & X86_EFLAGS_AC))
 		return false;
 	return handle_guest_split_lock(rip);
 }
@@ -756,8 +731,7 @@ static int ksplit_handle_exit(struct ksplit_vcpu *vcpu,
 	case EXIT_REASON_EXTERNAL_INTERRUPT:
 		return 1;
 	case EXIT_REASON_EXCEPTION_NMI:
-		switch (e->intr_info & (INTR_INFO_INTR_TYPE_MASK |
-					INTR_INFO_VECTOR_MASK)) {
+		switch (e->intr_info & (INTR_INFO_INTR_TYPE_MASK | INTR_INFO_VECTOR_MASK)) {
 		case INTR_TYPE_NMI_INTR | NMI_VECTOR:
 		case INTR_TYPE_HARD_EXCEPTION | MC_VECTOR:
 			return 1;
@@ -793,8 +767,7 @@ static int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs,
 		while (todo) {
 			slot = word * 64 + __ffs64(todo);
 			todo &= todo - 1;
-			unsafe_put_user(e->value[slot], &vmcs->field[slot],
-					fault);
+			unsafe_put_user(e->value[slot], &vmcs->field[slot], fault);
 		}
 	}
 	user_access_end();
@@ -816,8 +789,7 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	if (!e->fail) {
 		preempt_disable();
 		ksplit_vmcs_load(v);
-		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason),
-					e->value, e->stored);
+		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason), e->value, e->stored);
 		preempt_enable();
 	}
 	/* What the stub decided overrides what hardware says. */
@@ -848,8 +820,7 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 static bool ksplit_must_leave(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 {
 	return e->at_once || READ_ONCE(vcpu->kicked) ||
-	       READ_ONCE(vcpu->interrupted) || signal_pending(current) ||
-	       READ_ONCE(vcpu->vm->dead);
+	       READ_ONCE(vcpu->interrupted) || signal_pending(current) || READ_ONCE(vcpu->vm->dead);
 }
 
 /*
@@ -863,8 +834,7 @@ static int ksplit_leave(struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
 		preempt_disable();
 		ksplit_vmcs_load(v);
 		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
-			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) |
-			  GUEST_INTR_STATE_NMI);
+			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 		preempt_enable();
 	}
 	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
@@ -937,8 +907,7 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 		vcpu->vmcs[1].flush_vpid = true;
 	}
 	/* L1 must be safe from L2: the barrier that in-tree KVM executes. */
-	if (vcpu->last_index != vcpu->run.vmcs_index &&
-	    vcpu->run.vmcs_index == 0)
+	if (vcpu->last_index != vcpu->run.vmcs_index && vcpu->run.vmcs_index == 0)
 		indirect_branch_prediction_barrier();
 	vcpu->last_index = vcpu->run.vmcs_index;
 
@@ -952,8 +921,7 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 	 * needs no barrier towards it, but L2 does towards L1's memory that
 	 * the worker has mapped.
 	 */
-	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) &&
-	    vcpu->run.vmcs_index)
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) && vcpu->run.vmcs_index)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	if (r)
 		return r;
@@ -989,8 +957,7 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 	if (ksplit_slot_volatile(fill.slot) && v->prepared) {
 		preempt_disable();
 		ksplit_vmcs_load(v);
-		ksplit_vmcs_read_groups(BIT(ksplit_fields[fill.slot].group),
-					e->value, e->stored);
+		ksplit_vmcs_read_groups(BIT(ksplit_fields[fill.slot].group), e->value, e->stored);
 		preempt_enable();
 	} else {
 		/* The CPU does not change it: what was wanted last. */
@@ -1024,8 +991,7 @@ long ksplit_vcpu_vmclear(struct ksplit_vcpu *vcpu, unsigned long index)
 
 static bool ksplit_block_over(struct ksplit_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->kicked) || READ_ONCE(vcpu->interrupted) ||
-	       READ_ONCE(vcpu->vm->dead);
+	return READ_ONCE(vcpu->kicked) || READ_ONCE(vcpu->interrupted) || READ_ONCE(vcpu->vm->dead);
 }
 
 /**
@@ -1049,9 +1015,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 	if (block.timeout_ns > KTIME_MAX)
 		r = wait_event_interruptible(vcpu->wq, ksplit_block_over(vcpu));
 	else
-		r = wait_event_interruptible_hrtimeout(vcpu->wq,
-				ksplit_block_over(vcpu),
-				ns_to_ktime(block.timeout_ns));
+		r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_block_over(vcpu),
+						       ns_to_ktime(block.timeout_ns));
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
 	if (r && r != -ETIME)
@@ -1072,8 +1037,7 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
  *
  * Return: 0, -EINVAL for an image or size that does not fit, -EFAULT, -ENOMEM.
  */
-long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg,
-		     bool set)
+long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set)
 {
 	struct ksplit_fpu fpu;
 	void *image;
@@ -1090,15 +1054,13 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg,
 		r = -EFAULT;
 		if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
 			goto out;
-		r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image,
-						   ksplit_hw.xcr0, &fpu.pkru);
+		r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru);
 		if (!r && put_user(fpu.pkru, &arg->pkru))
 			r = -EFAULT;
 	} else {
 		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, image, fpu.len,
 					       ksplit_hw.xcr0, fpu.pkru);
-		r = copy_to_user((void __user *)fpu.buf, image, fpu.len) ?
-		    -EFAULT : 0;
+		r = copy_to_user((void __user *)fpu.buf, image, fpu.len) ? -EFAULT : 0;
 	}
 out:
 	kvfree(image);

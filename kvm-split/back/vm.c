@@ -59,8 +59,7 @@ static int ksplit_vcpu_file_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long ksplit_vcpu_locked_ioctl(struct ksplit_vcpu *vcpu,
-				     unsigned int cmd, void __user *argp)
+static long ksplit_vcpu_locked_ioctl(struct ksplit_vcpu *vcpu, unsigned int cmd, void __user *argp)
 {
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
@@ -80,8 +79,7 @@ static long ksplit_vcpu_locked_ioctl(struct ksplit_vcpu *vcpu,
 	return -ENOTTY;
 }
 
-static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd,
-			      unsigned long arg)
+static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_vcpu *vcpu = file->private_data;
 	void __user *argp = (void __user *)arg;
@@ -154,16 +152,14 @@ static int ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 	r = ksplit_vcpu_init_hw(vcpu);
 	if (r)
 		goto free;
-	r = xa_alloc(&vm->vcpus, &nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1),
-		     GFP_KERNEL_ACCOUNT);
+	r = xa_alloc(&vm->vcpus, &nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1), GFP_KERNEL_ACCOUNT);
 	if (r)
 		goto free;
 	vcpu->nr = nr;
 	kref_get(&vm->ref);
 	ksplit_count(vcpus);
 
-	r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu,
-			     O_RDWR | O_CLOEXEC);
+	r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (r < 0)
 		ksplit_vcpu_put(vcpu);
 	return r;
@@ -235,8 +231,7 @@ static int ksplit_vm_file_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long ksplit_vm_ioctl(struct file *file, unsigned int cmd,
-			    unsigned long arg)
+static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_vm *vm = file->private_data;
 	void __user *argp = (void __user *)arg;
@@ -323,8 +318,7 @@ int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner)
 	mutex_unlock(&session->lock);
 	ksplit_count(vms);
 
-	r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm,
-			     O_RDWR | O_CLOEXEC);
+	r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm, O_RDWR | O_CLOEXEC);
 	if (r < 0)
 		ksplit_vm_put(vm);
 	return r;

@@ -186,8 +186,7 @@ void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v)
 			unsigned int slot = word * 64 + __ffs64(todo);
 
 			todo &= todo - 1;
-			vmx_write(ksplit_fields[slot].encoding,
-				  v->state.real[slot]);
+			vmx_write(ksplit_fields[slot].encoding, v->state.real[slot]);
 		}
 	}
 }

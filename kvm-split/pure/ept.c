@@ -52,14 +52,11 @@ static bool reserved(const struct ksplit_walk *w, u64 entry)
 	u64 memtype = entry >> KSPLIT_EPT_MT_SHIFT & 7;
 	u64 addr = entry & KSPLIT_EPT_ADDR;
 
-	if (!(entry & KSPLIT_EPT_R) &&
-	    (entry & KSPLIT_EPT_W || !w->exec_only))
+	if (!(entry & KSPLIT_EPT_R) && (entry & KSPLIT_EPT_W || !w->exec_only))
 		return true;
 	if (!ksplit_ept_is_leaf(entry, level))
-		return entry & GENMASK_ULL(7, 3) ||
-		       !below(addr, PAGE_SIZE, w->limit);
-	return level == KSPLIT_EPT_LEVELS ||
-	       memtype == 2 || memtype == 3 || memtype == 7 ||
+		return entry & GENMASK_ULL(7, 3) || !below(addr, PAGE_SIZE, w->limit);
+	return level == KSPLIT_EPT_LEVELS || memtype == 2 || memtype == 3 || memtype == 7 ||
 	       addr & (ksplit_level_size(level) - 1) ||
 	       !below(addr, ksplit_level_size(level), w->limit);
 }
@@ -91,8 +88,7 @@ int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx)
 	}
 
 	for (; w->level; w->level--) {
-		err = read(ctx, table + 8 * ksplit_ept_index(w->gpa, w->level),
-			   &entry);
+		err = read(ctx, table + 8 * ksplit_ept_index(w->gpa, w->level), &entry);
 		if (err)
 			return err;
 
@@ -121,8 +117,7 @@ bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification)
 {
 	u64 access = qualification & KSPLIT_EPT_QUAL_ACCESS;
 
-	return w->result == KSPLIT_WALK_LEAF && access &&
-	       !(access & ~w->rights);
+	return w->result == KSPLIT_WALK_LEAF && access && !(access & ~w->rights);
 }
 
 /**
@@ -166,11 +161,9 @@ unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf)
 			continue;
 		if ((leaf->gpa ^ leaf->hva) & (size - 1) & PAGE_MASK)
 			continue;
-		if ((leaf->hva >> PAGE_SHIFT ^ leaf->pfn) &
-		    ((size - 1) >> PAGE_SHIFT))
+		if ((leaf->hva >> PAGE_SHIFT ^ leaf->pfn) & ((size - 1) >> PAGE_SHIFT))
 			continue;
-		if (start >= leaf->slot_start &&
-		    below(start, size, leaf->slot_end))
+		if (start >= leaf->slot_start && below(start, size, leaf->slot_end))
 			return level;
 	}
 	return 1;

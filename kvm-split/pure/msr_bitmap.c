@@ -55,8 +55,7 @@ static void merge(u64 *real, const u64 *worker, u32 msr, bool write)
  * @worker: the words ksplit_msr_words[] of the worker's bitmap; all ones
  *	intercept everything
  */
-void ksplit_msr_bitmap_build(u64 real[512],
-			     const u64 worker[KSPLIT_NR_MSR_WORDS])
+void ksplit_msr_bitmap_build(u64 real[512], const u64 worker[KSPLIT_NR_MSR_WORDS])
 {
 	const struct ksplit_pass_msr *p = ksplit_pass_msrs;
 

@@ -35,7 +35,6 @@ extern const struct ksplit_pass_msr ksplit_pass_msrs[KSPLIT_NR_PASS_MSRS];
 /* Which 64-bit words of the worker's bitmap matter, in ascending order. */
 extern const u16 ksplit_msr_words[KSPLIT_NR_MSR_WORDS];
 
-void ksplit_msr_bitmap_build(u64 real[512],
-			     const u64 worker[KSPLIT_NR_MSR_WORDS]);
+void ksplit_msr_bitmap_build(u64 real[512], const u64 worker[KSPLIT_NR_MSR_WORDS]);
 
 #endif /* KSPLIT_MSR_BITMAP_H */

@@ -53,8 +53,7 @@ bool ksplit_xcr0_valid(u64 xcr0, u64 allowed)
 	return true;
 }
 
-static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i,
-		      u64 value)
+static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i, u64 value)
 {
 	switch (i) {
 	case KSPLIT_MSR_STAR:
@@ -83,8 +82,7 @@ static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i,
  *
  * Return: 0, or -EINVAL.
  */
-int ksplit_check_run_values(const struct ksplit_hw *hw,
-			    const struct ksplit_run *run)
+int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run *run)
 {
 	unsigned int i;
 

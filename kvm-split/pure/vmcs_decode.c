@@ -58,11 +58,9 @@ static u64 merged(const struct ksplit_hw *hw, enum ksplit_ctl i, u64 want)
 	return (want & hw->ctl[i].allowed1) | hw->ctl[i].allowed0;
 }
 
-static u64 real_proc(const struct ksplit_hw *hw,
-		     const struct ksplit_vmcs_state *s)
+static u64 real_proc(const struct ksplit_hw *hw, const struct ksplit_vmcs_state *s)
 {
-	u64 proc = merged(hw, KSPLIT_CTL_PROC,
-			  s->want[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL]);
+	u64 proc = merged(hw, KSPLIT_CTL_PROC, s->want[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL]);
 
 	/* Otherwise the guest would have the host's debug registers. */
 	return s->debugregs ? proc : proc | PROC_MOV_DR;
@@ -73,8 +71,7 @@ static u64 real_proc(const struct ksplit_hw *hw,
  * host's EFER with LME and LMA as "IA-32e mode guest".  The stub always loads
  * it, so that the host's comes back at exit.
  */
-static u64 real_efer(const struct ksplit_hw *hw,
-		     const struct ksplit_vmcs_state *s)
+static u64 real_efer(const struct ksplit_hw *hw, const struct ksplit_vmcs_state *s)
 {
 	u64 entry = s->want[KSPLIT_S_VM_ENTRY_CONTROLS];
 	u64 efer = s->want[KSPLIT_S_GUEST_IA32_EFER];
@@ -183,8 +180,7 @@ static void add_dependents(const struct ksplit_vmcs_state *s, u64 *todo)
 	ksplit_slot_set(todo, KSPLIT_S_GUEST_IA32_EFER);
 	if (s->debugregs != s->had_debugregs)
 		ksplit_slot_set(todo, KSPLIT_S_GUEST_DR7);
-	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) &&
-	    event & INTR_VALID) {
+	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) && event & INTR_VALID) {
 		ksplit_slot_set(todo, KSPLIT_S_VM_ENTRY_EXCEPTION_ERROR_CODE);
 		ksplit_slot_set(todo, KSPLIT_S_VM_ENTRY_INSTRUCTION_LEN);
 	}
@@ -199,8 +195,7 @@ static bool must_write(const struct ksplit_vmcs_state *s, unsigned int slot)
 	       slot == KSPLIT_S_VM_ENTRY_INSTRUCTION_LEN;
 }
 
-static void apply(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s,
-		  unsigned int slot)
+static void apply(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, unsigned int slot)
 {
 	u8 cls = ksplit_fields[slot].cls;
 	u64 value;
@@ -293,8 +288,7 @@ void ksplit_vmcs_reset(struct ksplit_vmcs_state *s)
 	memset(s, 0, sizeof(*s));
 	s->fresh = true;
 	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
-		if (ksplit_fields[i].cls != KSPLIT_STUB ||
-		    i == KSPLIT_S_VIRTUAL_PROCESSOR_ID)
+		if (ksplit_fields[i].cls != KSPLIT_STUB || i == KSPLIT_S_VIRTUAL_PROCESSOR_ID)
 			continue;
 		s->real[i] = stub_value(i);
 		ksplit_slot_set(s->write, i);

@@ -33,8 +33,7 @@ int ksplit_field_slot(u32 encoding)
 
 	if (slot >= bases[kind + 1])
 		return -1;
-	if (!ksplit_fields[slot].present ||
-	    ksplit_fields[slot].encoding != encoding)
+	if (!ksplit_fields[slot].present || ksplit_fields[slot].encoding != encoding)
 		return -1;
 	return slot;
 }
@@ -54,16 +53,14 @@ const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS] = {
 		 * RDPMC: the host's counters.  CR8: without TPR shadow the
 		 * host's TPR.  All I/O exits.  MSR bitmap: the stub's.
 		 */
-		.must = BIT(11) | BIT(19) | BIT(20) | BIT(24) | BIT(28) |
-			BIT(31),
+		.must = BIT(11) | BIT(19) | BIT(20) | BIT(24) | BIT(28) | BIT(31),
 		/*
 		 * Interrupt window, TSC offset, HLT (see config), INVLPG,
 		 * MWAIT (see config), RDTSC, CR3 load and store, NMI window,
 		 * MOV DR (see decode), MTF, MONITOR (see config), PAUSE.
 		 */
 		.may = BIT(2) | BIT(3) | BIT(7) | BIT(9) | BIT(10) | BIT(12) |
-		       BIT(15) | BIT(16) | BIT(22) | BIT(23) | BIT(27) |
-		       BIT(29) | BIT(30),
+		       BIT(15) | BIT(16) | BIT(22) | BIT(23) | BIT(27) | BIT(29) | BIT(30),
 	},
 	[KSPLIT_CTL_PROC2] = {
 		/* EPT, VPID; WBINVD: the host's caches. */
@@ -76,8 +73,7 @@ const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS] = {
 		 * scaling, bus lock, notify.
 		 */
 		.may = BIT(2) | BIT(3) | BIT(7) | BIT(10) | BIT(11) | BIT(12) |
-		       BIT(13) | BIT(16) | BIT(20) | BIT(25) | BIT(30) |
-		       BIT(31),
+		       BIT(13) | BIT(16) | BIT(20) | BIT(25) | BIT(30) | BIT(31),
 	},
 	[KSPLIT_CTL_EXIT] = {
 		/* Save debug controls, 64-bit host; PAT and EFER both ways. */
