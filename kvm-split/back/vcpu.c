@@ -122,8 +122,8 @@ fault:
 /* The real MSR bitmap, from the few words of the worker's that matter. */
 static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 {
-	u64 words[KSPLIT_NR_MSR_WORDS];
 	u64 __user *bitmap = (void __user *)v->state.want[KSPLIT_S_MSR_BITMAP];
+	u64 words[KSPLIT_NR_MSR_WORDS], changed = 0;
 	unsigned int i;
 
 	memset(words, 0xff, sizeof(words));
@@ -134,7 +134,9 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i], fault);
 		user_access_end();
 	}
-	if (memcmp(words, v->msr_words, sizeof(words))) {
+	for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
+		changed |= words[i] ^ v->msr_words[i];
+	if (changed) {
 		ksplit_msr_bitmap_build(v->msr_bitmap, words);
 		memcpy(v->msr_words, words, sizeof(words));
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page rights for static_call.c, and the end of a process that reaches a kernel
+ * A second mapping for static_call.c, and the end of a process that reaches a kernel
  * function which nobody provides.
  *
  * Invariant: neither returns with its work undone.
@@ -16,13 +16,23 @@
 
 void ksplit_missing(const char *name);
 
-void ksplit_host_protect(void *addr, unsigned long size, int prot)
+void *ksplit_host_alias(void *addr, unsigned long size)
 {
-	int rights = prot == KSPLIT_PROT_RW ? PROT_READ | PROT_WRITE :
-					      PROT_READ | PROT_EXEC;
+	void *alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (mprotect(addr, size, rights))
-		ksplit_abort("libkvm: cannot change the rights of trampolines");
+	if (alias == MAP_FAILED)
+		ksplit_abort("libkvm: no memory for trampolines");
+	memcpy(alias, addr, size);
+	/* An old size of 0: the same pages of a shared mapping once more. */
+	if (mremap(alias, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, addr) != addr ||
+	    mprotect(addr, size, PROT_READ | PROT_EXEC))
+		ksplit_abort("libkvm: cannot map trampolines twice");
+	return alias;
+}
+
+void ksplit_host_unalias(void *alias, unsigned long size)
+{
+	munmap(alias, size);
 }
 
 void ksplit_host_random(void *buf, unsigned long size)

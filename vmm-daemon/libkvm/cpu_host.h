@@ -5,11 +5,12 @@
 #ifndef KSPLIT_CPU_HOST_H
 #define KSPLIT_CPU_HOST_H
 
-#define KSPLIT_PROT_RW	0
-#define KSPLIT_PROT_RX	1
-
-/* Change the rights of whole pages; ends the process if that cannot be done. */
-void ksplit_host_protect(void *addr, unsigned long size, int prot);
+/*
+ * Map pages of text a second time, readable and writable, where this process may
+ * then change them; ends the process if that cannot be done.
+ */
+void *ksplit_host_alias(void *addr, unsigned long size);
+void ksplit_host_unalias(void *alias, unsigned long size);
 
 /* Fill buf from the host's random number generator. */
 void ksplit_host_random(void *buf, unsigned long size);

@@ -3,8 +3,8 @@
  * Static calls: trampolines on pages of their own, rewritten while KVM's vendor
  * module initialises.
  *
- * Invariant: the pages are never writable and executable at once, and never
- * writable again after ksplit_static_call_seal().
+ * Invariant: no mapping of the pages is writable and executable, and none is
+ * writable after ksplit_static_call_seal().
  */
 #include <linux/bug.h>
 #include <linux/kernel.h>
@@ -18,6 +18,7 @@
 
 extern char __static_call_text_start[], __static_call_text_end[];
 
+static char *alias;	/* the same pages, writable */
 static bool sealed;
 
 long __static_call_return0(void)
@@ -29,15 +30,17 @@ long __static_call_return0(void)
 void arch_static_call_transform(void *site, void *tramp, void *func, bool tail)
 {
 	unsigned long size = __static_call_text_end - __static_call_text_start;
-	u8 *insn = tramp;
+	u8 *insn;
 	s64 rel;
 
-	BUG_ON(sealed || insn < (u8 *)__static_call_text_start ||
-	       insn + JMP32_INSN_SIZE > (u8 *)__static_call_text_end);
+	BUG_ON(sealed || tramp < (void *)__static_call_text_start ||
+	       tramp + JMP32_INSN_SIZE > (void *)__static_call_text_end);
 
-	ksplit_host_protect(__static_call_text_start, size, KSPLIT_PROT_RW);
+	if (!alias)
+		alias = ksplit_host_alias(__static_call_text_start, size);
+	insn = (u8 *)alias + (tramp - (void *)__static_call_text_start);
 	if (func) {
-		rel = (long)func - (long)(insn + JMP32_INSN_SIZE);
+		rel = (long)func - (long)(tramp + JMP32_INSN_SIZE);
 		BUG_ON(rel != (s32)rel);
 		insn[0] = JMP32_INSN_OPCODE;
 		*(s32 *)(insn + 1) = rel;
@@ -45,10 +48,11 @@ void arch_static_call_transform(void *site, void *tramp, void *func, bool tail)
 		insn[0] = RET_INSN_OPCODE;
 		memset(insn + 1, INT3_INSN_OPCODE, JMP32_INSN_SIZE - 1);
 	}
-	ksplit_host_protect(__static_call_text_start, size, KSPLIT_PROT_RX);
 }
 
 void ksplit_static_call_seal(void)
 {
 	sealed = true;
+	if (alias)
+		ksplit_host_unalias(alias, __static_call_text_end - __static_call_text_start);
 }

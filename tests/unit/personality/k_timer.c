@@ -18,6 +18,7 @@ struct stamp {
 	struct hrtimer timer;
 	ktime_t at;
 	u32 fired;
+	raw_spinlock_t lock;	/* hrtimer_storm */
 };
 
 static u32 order;
@@ -214,11 +215,12 @@ static enum hrtimer_restart storm_fn(struct hrtimer *timer)
 
 	CHECK(s->fired != ~0u);
 	s->fired++;
-	if (kt_random() % 2) {
-		hrtimer_forward_now(timer, 20000);
-		return HRTIMER_RESTART;
-	}
-	return HRTIMER_NORESTART;
+	/* Who started it anew meanwhile has set its time. */
+	guard(raw_spinlock)(&s->lock);
+	if (hrtimer_is_queued(timer) || kt_random() % 2)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, 20000);
+	return HRTIMER_RESTART;
 }
 
 static void storm_thread(void *arg)
@@ -229,10 +231,11 @@ static void storm_thread(void *arg)
 		struct stamp *s = kmalloc(sizeof(*s), GFP_KERNEL);
 
 		stamp_init(s, CLOCK_MONOTONIC);
+		raw_spin_lock_init(&s->lock);
 		s->timer.function = storm_fn;
 		for (j = kt_random() % 4; j >= 0; j--) {
-			hrtimer_start(&s->timer, kt_random() % 50000,
-				      HRTIMER_MODE_REL);
+			scoped_guard(raw_spinlock, &s->lock)
+				hrtimer_start(&s->timer, kt_random() % 50000, HRTIMER_MODE_REL);
 			if (kt_random() % 4 == 0)
 				host_sleep_ns(kt_random() % 60000);
 		}
