@@ -45,6 +45,7 @@
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
 #define KSPLIT_MAX_SLOTS	1024	/* of one VM, both address spaces */
 #define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
+#define KSPLIT_MAX_TENANTS	512	/* users with a session, a supervisor or a wish */
 #define KSPLIT_DEF_VMS		64	/* sessions of a tenant */
 #define KSPLIT_DEF_VCPUS	512	/* of a tenant */
 #define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */
@@ -93,22 +94,29 @@ struct vm_area_struct;
 struct ksplit_channel {
 	spinlock_t lock;
 	struct list_head calls;		/* not yet handed out */
-	struct list_head busy;		/* handed out, not replied to */
+	struct list_head busy;		/* handed out, the client is still there */
+	u64 next_id;			/* of a call */
 	wait_queue_head_t wq;
 	bool dead;
+	void *kvm_run;			/* of a vCPU whose client has a file of it */
 };
 
 struct ksplit_tenant {			/* front/tenant.c */
 	kuid_t uid;
+	bool bound;			/* to a supervisor */
 	u32 max_vms;
 	u32 max_vcpus;
 	u32 max_slots;
-	u32 nr_sessions;		/* of workers */
-	u32 nr_vms;			/* of them taken by a client */
+	u32 nr_sessions;		/* of workers, with a client or ready for one */
 	atomic_t nr_vcpus;
 	struct list_head ready;		/* sessions without a client */
-	wait_queue_head_t wq;		/* pollers */
-	bool dead;
+	wait_queue_head_t wq;		/* clients and the supervisor */
+	/* Opens that wait for the launcher, and its last answer. */
+	u32 waiters;
+	pid_t pid;			/* of the first, for the log */
+	bool reported;			/* the launcher knows */
+	int error;			/* refused until then, 0: not */
+	unsigned long until;
 };
 
 struct ksplit_session {			/* front/session.c */
@@ -120,14 +128,8 @@ struct ksplit_session {			/* front/session.c */
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
-	atomic_t nr_calls;		/* files' own included */
-	atomic64_t next_id;		/* of a call */
-	spinlock_t arguments_lock;
-	struct list_head arguments;	/* calls whose client may be reached */
-	struct ratelimit_state log;	/* KSPLIT_LOG */
 	pid_t worker;			/* for the log */
 	pid_t client;
-	bool taken;
 };
 
 /* One registered memory slot.  back/mem.c. */
@@ -384,9 +386,10 @@ int ksplit_front_init(void);
 void ksplit_channel_init(struct ksplit_channel *chan);
 /* Fails every call, waiting or handed out, with -EIO. */
 void ksplit_channel_kill(struct ksplit_channel *chan);
-/* KSPLIT_NEXT on a session (vcpu NULL) or on a vCPU. */
+/* KSPLIT_NEXT and KSPLIT_COPY on a session (vcpu NULL) or on a vCPU. */
 long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 			 struct ksplit_next __user *arg);
+long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg);
 void ksplit_session_put(struct ksplit_session *session);
 
 #endif /* KSPLIT_H */

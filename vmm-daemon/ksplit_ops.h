@@ -19,12 +19,10 @@
 struct ksplit_ops {
 	/* The processor. */
 	int (*get_info)(struct ksplit_info *ret_info);
-	/* One line for the log. */
-	void (*log)(const char *text);
 
 	/* The session: calls of the client.  fd: a session or vCPU. */
 	int (*next)(int fd, struct ksplit_next *next);
-	int (*copy)(struct ksplit_copy *copy);
+	int (*copy)(int fd, struct ksplit_copy *copy);
 	int (*eventfd)(struct ksplit_eventfd *eventfd);
 
 	/* VM objects, named by descriptor. */

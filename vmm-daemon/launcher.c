@@ -31,7 +31,7 @@
 #include "../kvm-split/uapi/kvm_split.h"
 #include "daemon.h"
 
-#define MAX_TENANTS	1024
+#define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
 #define DEF_TENANTS	64
 #define DEF_UID_BASE	2000000000LL
 /* A supervisor that lived shorter than that counts as failed. */
@@ -49,7 +49,7 @@ static const char usage[] =
 "  --run-dir PATH      where the file 'ready' appears, default /run/kvm-split\n"
 "  --uid-base N        a tenant's supervisor and workers run as user and group\n"
 "                      N + its uid, default 2000000000\n"
-"  --max-tenants N     most users at once, default 64, at most 1024\n"
+"  --max-tenants N     most users at once, default 64, at most 448\n"
 "  --max-vms N         most open VMs of one user, default: the kernel's\n"
 "  --any-uid           serve users that the user database does not know, too\n"
 "  --no-namespaces     leave supervisors in the launcher's namespaces\n"
@@ -246,9 +246,9 @@ static void watch_signals(void)
 
 static void deny(uid_t uid, int error)
 {
-	struct ksplit_deny d = { .uid = uid, .error = error };
+	struct ksplit_bind refusal = { .uid = uid, .error = error };
 
-	if (ioctl(l.control, KSPLIT_DENY, &d) < 0)
+	if (ioctl(l.control, KSPLIT_BIND, &refusal) < 0 && errno != EEXIST)
 		logm(L_WARNING, "uid %u: cannot be refused: %s", uid,
 		     strerror(errno));
 }

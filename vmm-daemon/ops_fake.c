@@ -193,12 +193,8 @@ static void fake_close(int fd)
 	pthread_mutex_unlock(&lock);
 }
 
-static void fake_log(const char *text)
-{
-}
-
 /* The client is the test itself: its addresses are ours. */
-static int fake_copy(struct ksplit_copy *copy)
+static int fake_copy(int fd, struct ksplit_copy *copy)
 {
 	void *client = (void *)(unsigned long)copy->client;
 	void *local = (void *)(unsigned long)copy->local;
@@ -616,7 +612,6 @@ void fake_reset_stats(void)
 
 const struct ksplit_ops ksplit_ops_fake = {
 	.get_info	= fake_get_info,
-	.log		= fake_log,
 	.next		= fake_next,
 	.copy		= fake_copy,
 	.eventfd	= fake_eventfd,

@@ -49,23 +49,14 @@ static int stub_get_info(struct ksplit_info *ret_info)
 	return call(session_fd, KSPLIT_GET_INFO, ret_info);
 }
 
-static void stub_log(const char *text)
-{
-	struct ksplit_log log;
-
-	memset(&log, 0, sizeof(log));
-	strncpy(log.text, text, sizeof(log.text) - 1);
-	call(session_fd, KSPLIT_LOG, &log);
-}
-
 static int stub_next(int fd, struct ksplit_next *next)
 {
 	return call(fd, KSPLIT_NEXT, next);
 }
 
-static int stub_copy(struct ksplit_copy *copy)
+static int stub_copy(int fd, struct ksplit_copy *copy)
 {
-	return call(session_fd, KSPLIT_COPY, copy);
+	return call(fd, KSPLIT_COPY, copy);
 }
 
 static int stub_eventfd(struct ksplit_eventfd *eventfd)
@@ -165,7 +156,6 @@ static int stub_fpu_set(int vcpu, struct ksplit_fpu *fpu)
 
 const struct ksplit_ops ksplit_ops_stub = {
 	.get_info	= stub_get_info,
-	.log		= stub_log,
 	.next		= stub_next,
 	.copy		= stub_copy,
 	.eventfd	= stub_eventfd,

@@ -210,6 +210,7 @@ static void begin(struct server *s)
 	struct ksplit_next *n = &s->next;
 	struct ksplit_call *c = &s->call;
 
+	c->fd = s->fd;
 	c->id = n->id;
 	c->handle = n->handle;
 	c->op = n->op;
@@ -223,7 +224,6 @@ static void begin(struct server *s)
 	c->out_len = 0;
 	c->new_kind = KSPLIT_FILE_NONE;
 	c->new_handle = 0;
-	memset(c->new_name, 0, sizeof(c->new_name));
 	if (n->op == KSPLIT_OP_READ) {
 		c->base = KSPLIT_READ_BASE;
 		c->size = n->len;
@@ -247,7 +247,8 @@ static void end(struct server *s, long result)
 	/* Nothing of this call's interruption may reach the next one. */
 	ksplit_thread_signal(0);
 
-	n->reply_to = c->id;
+	/* Of a file that is gone nobody waits to hear. */
+	n->reply_to = c->op == KSPLIT_OP_RELEASE ? 0 : c->id;
 	n->result = ksplit_result(result);
 	n->out = c->out_len ? (uintptr_t)c->out : 0;
 	n->out_len = c->out_len;
@@ -255,7 +256,6 @@ static void end(struct server *s, long result)
 		n->new_kind = c->new_kind;
 		n->new_handle = c->new_handle;
 		n->new_fd = c->back_fd;
-		memcpy(n->new_name, c->new_name, sizeof(n->new_name));
 	}
 }
 
@@ -285,16 +285,14 @@ static void serve_call(struct server *s)
 /* ----------------------------------------------------------- threads ----- */
 
 /*
- * Reply to the last call, if there is one, and wait for another.  Return: 1 if
- * there is one, 0 if the channel has ended.
+ * Reply to the last call, if there is one, and wait for another.
  */
-static int next_call(struct server *s)
+static void next_call(struct server *s)
 {
 	struct ksplit_next *n = &s->next;
 	int r;
 
 	n->prefetch = (uintptr_t)s->in;
-	n->flags = s->done ? KSPLIT_NEXT_REPLY_ONLY : 0;
 	for (;;) {
 		ksplit_idle_enter();
 		r = ksplit_ops->next(s->fd, n);
@@ -319,17 +317,17 @@ static int next_call(struct server *s)
 		n->new_fd = -1;
 		n->out = 0;
 		n->out_len = 0;
-		if (s->done)
-			return 0;
-		if (!r && n->op != KSPLIT_OP_NONE)
-			return 1;
+		if (!r)
+			return;
 	}
 }
 
 static void serve(struct server *s)
 {
-	while (next_call(s))
+	while (!s->done) {
+		next_call(s);
 		serve_call(s);
+	}
 }
 
 /**

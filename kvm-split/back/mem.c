@@ -293,8 +293,7 @@ static struct vm_area_struct *ksplit_window_vma(struct ksplit_slot *slot)
 {
 	struct vm_area_struct *vma = slot->vma;
 
-	mmap_assert_locked(current->mm);
-	if (!vma || vma_lookup(current->mm, vma->vm_start) != vma)
+	if (!vma || vma_lookup(vma->vm_mm, vma->vm_start) != vma)
 		return NULL;
 	return vma;
 }
@@ -372,17 +371,21 @@ void ksplit_windows_sync(struct ksplit_vm *vm)
 /* Zaps a deleted slot's window. */
 static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 {
-	struct vm_area_struct *vma;
+	struct mm_struct *mm = vm->session->worker_mm;
+	struct vm_area_struct *vma = NULL;
 
-	/* Not the worker: it is going away, ->close unpins. */
-	if (current->mm != vm->session->worker_mm || mmap_read_lock_killable(current->mm))
+	/* The worker is going away, or its VM is: ->close unpins. */
+	if (!mmget_not_zero(mm))
 		return;
-	mutex_lock(&vm->slots_lock);
-	vma = ksplit_window_vma(slot);
-	if (vma)
-		zap_vma_ptes(vma, vma->vm_start, slot->size);
-	mutex_unlock(&vm->slots_lock);
-	mmap_read_unlock(current->mm);
+	if (!mmap_read_lock_killable(mm)) {
+		mutex_lock(&vm->slots_lock);
+		vma = ksplit_window_vma(slot);
+		if (vma)
+			zap_vma_ptes(vma, vma->vm_start, slot->size);
+		mutex_unlock(&vm->slots_lock);
+		mmap_read_unlock(mm);
+	}
+	mmput_async(mm);
 	if (vma)
 		ksplit_slot_unpin(vm, slot);
 }
@@ -397,10 +400,10 @@ static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
  * matters here: leaves of a slot that is elsewhere make a root non-linear, which
  * costs time alone.
  *
- * When it returns no CPU and, in the worker's context, no PTE maps a page of a
- * slot that is gone.
+ * When it returns no CPU and no PTE of the worker's maps a page of a slot that is
+ * gone, unless the client is being killed.
  *
- * Context: process context; the worker's, unless the worker is gone.
+ * Context: process context of the client.
  */
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success)
 {

@@ -33,6 +33,7 @@ static void ksplit_vcpu_release_ref(struct kref *ref)
 	ksplit_vcpu_free_hw(vcpu);
 	atomic_dec(&vm->session->tenant->nr_vcpus);
 	ksplit_count_add(vcpus, -1);
+	kfree(vcpu->chan.kvm_run);
 	kfree(vcpu);
 	ksplit_vm_put(vm);
 }
@@ -95,6 +96,8 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return 0;
 	case KSPLIT_NEXT:
 		return ksplit_channel_next(&vcpu->chan, vcpu, argp);
+	case KSPLIT_COPY:
+		return ksplit_copy(&vcpu->chan, argp);
 	case KSPLIT_BLOCK:
 		return ksplit_vcpu_block(vcpu, argp);
 	}

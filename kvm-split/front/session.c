@@ -15,7 +15,6 @@
 #include "front.h"
 
 #define MAX_SESSION_VMS	16	/* for one open of /dev/kvm */
-#define LOG_BURST	10	/* lines in 5 s */
 
 static void session_free(struct kref *ref)
 {
@@ -58,17 +57,19 @@ static int session_release(struct inode *inode, struct file *file)
 
 static long create_vm(struct ksplit_session *session, u64 id)
 {
-	struct ksplit_call *call = ksplit_argument_get(session, id);
-	struct mm_struct *owner = NULL;
+	struct ksplit_call *call;
+	struct mm_struct *owner;
 	long r;
 
-	if (!call)
-		return -ENOENT;
-	if (call->n.cmd == KVM_CREATE_VM && !call->f->vm)
-		owner = get_task_mm(call->client);
-	ksplit_argument_put(call);
-	if (!owner)
-		return -EINVAL;
+	scoped_guard(spinlock, &session->chan.lock) {
+		call = ksplit_call_find(&session->chan, id, false);
+		if (!call)
+			return -ENOENT;
+		if (call->n.cmd != KVM_CREATE_VM || call->f->vm)
+			return -EINVAL;
+		owner = call->client->mm;
+		mmget(owner);
+	}
 	scoped_guard(mutex, &session->lock)
 		r = list_count_nodes(&session->vms) < MAX_SESSION_VMS ? 0 : -EMFILE;
 	if (!r)
@@ -87,12 +88,14 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 
 	if (copy_from_user(&e, arg, sizeof(e)))
 		return -EFAULT;
-	call = ksplit_argument_get(session, e.call);
-	if (!call)
-		return -ENOENT;
-	if (ksplit_eventfd_allowed(call->n.cmd, call->data, call->n.prefetched, e.client_fd))
-		file = fget_task(call->client, e.client_fd);
-	ksplit_argument_put(call);
+	scoped_guard(spinlock, &session->chan.lock) {
+		call = ksplit_call_find(&session->chan, e.call, false);
+		if (!call)
+			return -ENOENT;
+		if (ksplit_eventfd_allowed(call->n.cmd, call->data, call->n.prefetched,
+					   e.client_fd))
+			file = fget_task(call->client, e.client_fd);
+	}
 	if (!file)
 		return -EBADF;
 	ctx = eventfd_ctx_fileget(file);
@@ -105,19 +108,6 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 	if (put_user(e.identity, &arg->identity))
 		return -EFAULT;
 	return receive_fd(file, NULL, O_CLOEXEC);
-}
-
-static long session_log(struct ksplit_session *session, void __user *arg)
-{
-	struct ksplit_log log;
-
-	if (copy_from_user(&log, arg, sizeof(log)))
-		return -EFAULT;
-	if (__ratelimit(&session->log))
-		pr_info("kvm-split: uid %u worker %d says: %*pEp\n",
-			from_kuid(&init_user_ns, session->tenant->uid), session->worker,
-			(int)strnlen(log.text, sizeof(log.text)), log.text);
-	return 0;
 }
 
 static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -134,13 +124,11 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case KSPLIT_NEXT:
 		return ksplit_channel_next(&session->chan, NULL, argp);
 	case KSPLIT_COPY:
-		return ksplit_copy(session, argp);
+		return ksplit_copy(&session->chan, argp);
 	case KSPLIT_EVENTFD:
 		return take_eventfd(session, argp);
 	case KSPLIT_CREATE_VM:
 		return create_vm(session, arg);
-	case KSPLIT_LOG:
-		return session_log(session, argp);
 	}
 	return -ENOTTY;
 }
@@ -154,8 +142,7 @@ static const struct file_operations session_fops = {
  * ksplit_session_serve() - KSPLIT_SERVE: the calling process offers to serve
  * @tenant: whose client it will get
  *
- * Return: a session descriptor; -EMFILE (the tenant has enough), -ESHUTDOWN
- * (the tenant is dead), -ENOMEM.
+ * Return: a session descriptor; -EMFILE (the tenant has enough), -ENOMEM.
  */
 int ksplit_session_serve(struct ksplit_tenant *tenant)
 {
@@ -169,9 +156,6 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 	ksplit_channel_init(&session->chan);
 	mutex_init(&session->lock);
 	INIT_LIST_HEAD(&session->vms);
-	spin_lock_init(&session->arguments_lock);
-	INIT_LIST_HEAD(&session->arguments);
-	ratelimit_state_init(&session->log, 5 * HZ, LOG_BURST);
 	session->worker = task_tgid_nr(current);
 	session->worker_mm = current->mm;
 	r = ksplit_tenant_admit(tenant, session);

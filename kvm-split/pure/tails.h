@@ -11,11 +11,9 @@
 
 #include "env.h"
 
-s64 ksplit_copy_slot(u32 cmd, const u8 *prefetch, u32 prefetched);
 int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 			u64 slot_pages, u64 addr, u32 len, bool write);
-bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched,
-			    int fd);
-int ksplit_check_kvm_run(const void *kvm_run);
+bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd);
+bool ksplit_kvm_run_valid(const struct kvm_run *run);
 
 #endif /* KSPLIT_TAILS_H */

@@ -22,24 +22,29 @@
 #include <linux/ioctl.h>
 
 /* Raised on every incompatible change; the changelog is in docs/abi.md. */
-#define KSPLIT_ABI_VERSION	1
+#define KSPLIT_ABI_VERSION	2
 
 #define KSPLITIO		0xB5
 
 /* ------------------------------------------------------------ control -- */
 
 /**
- * struct ksplit_bind - KSPLIT_BIND: make a tenant
+ * struct ksplit_bind - KSPLIT_BIND: make a tenant, or refuse to
  * @uid:	user (in the caller's user namespace) whose opens of /dev/kvm
  *		the new tenant descriptor serves
- * @max_vms:	most sessions (opens of /dev/kvm) at once, 0: the default
+ * @error:	positive errno, 1..133, that waiting opens return; kept for one
+ *		second (negative cache).  0: make a tenant
+ * @max_vms:	most sessions at once, opens of /dev/kvm and spare ones, 0: the
+ *		default
  * @max_vcpus:	most vCPUs of all VMs together, 0: the default
  * @max_slots:	most memory slots of one VM, 0: the default
  *
- * Returns the tenant descriptor; -EEXIST while one exists for that uid.
+ * Returns the tenant descriptor, 0 for a refusal; -EEXIST while a tenant exists
+ * for that uid, -ENOSPC if there are too many.
  */
 struct ksplit_bind {
 	__u32 uid;
+	__u32 error;
 	__u32 max_vms;
 	__u32 max_vcpus;
 	__u32 max_slots;
@@ -49,27 +54,16 @@ struct ksplit_bind {
  * struct ksplit_want - what read() on control returns: an open that waits
  * @uid:	a user without tenant who opened /dev/kvm
  * @pid:	the process that did, for the log
+ *
+ * Each user is told once.  read() does not wait: -EAGAIN; poll() does.
  */
 struct ksplit_want {
 	__u32 uid;
 	__u32 pid;
 };
 
-/**
- * struct ksplit_deny - KSPLIT_DENY: let that user's waiting opens fail
- * @uid:	the user
- * @error:	positive errno that open() returns, 1..133
- *
- * The answer is kept for one second (negative cache).
- */
-struct ksplit_deny {
-	__u32 uid;
-	__u32 error;
-};
-
 #define KSPLIT_GET_VERSION	_IO(KSPLITIO, 0x00)
 #define KSPLIT_BIND		_IOW(KSPLITIO, 0x01, struct ksplit_bind)
-#define KSPLIT_DENY		_IOW(KSPLITIO, 0x02, struct ksplit_deny)
 
 /* ------------------------------------------------------------- tenant -- */
 
@@ -144,11 +138,11 @@ struct ksplit_info {
 
 /* What a forwarded call is. */
 enum ksplit_op {
-	KSPLIT_OP_NONE,		/* no call: woken for nothing, call again */
+	KSPLIT_OP_NONE,
 	KSPLIT_OP_IOCTL,	/* cmd, arg; prefetched bytes of [arg, ..) */
 	KSPLIT_OP_READ,		/* read/pread: arg = offset, len = bytes */
-	KSPLIT_OP_RELEASE,	/* the client's last reference is gone; no reply
-				 * is waited for, but one is to be given */
+	KSPLIT_OP_RELEASE,	/* the client's last reference is gone; there is
+				 * no reply */
 };
 
 /* Kinds of client files. */
@@ -157,12 +151,11 @@ enum ksplit_kind {
 	KSPLIT_FILE_SYSTEM,	/* the open of /dev/kvm itself */
 	KSPLIT_FILE_VM,
 	KSPLIT_FILE_VCPU,
-	KSPLIT_FILE_DEVICE,
+	KSPLIT_FILE_DEVICE,	/* refused: no device in this version */
 	KSPLIT_FILE_STATS,
 };
 
 #define KSPLIT_PREFETCH_MAX	4096
-#define KSPLIT_NAME_MAX		32
 
 /**
  * struct ksplit_next - KSPLIT_NEXT: reply to a call and wait for the next one
@@ -171,35 +164,34 @@ enum ksplit_kind {
  *		new file is returned the result is its descriptor number and
  *		this value is ignored
  * @new_kind:	in: enum ksplit_kind of the file to give to the client
- * @new_fd:	in: back VM or vCPU descriptor of that file, -1 for a device or
- *		stats file
+ * @new_fd:	in: back VM or vCPU descriptor of that file, -1 for a stats file
  * @new_handle:	in: the worker's name for the new file, carried by its calls
- * @new_name:	in: anonymous inode name, NUL-terminated, as upstream names it
  * @out:	in: address of bytes for the client at its arg, 0: none
- * @out_len:	in: how many; for an ioctl at most _IOC_SIZE(cmd), for a read at
- *		most the requested length
+ * @out_len:	in: how many, at most @len
+ * @pad:	0
  * @prefetch:	in: address of KSPLIT_PREFETCH_MAX bytes for prefetched data
  * @kvm_run:	in: vCPU channels: address of the worker's two kvm_run pages.
  *		The stub copies the client's there before it hands out KVM_RUN,
  *		and back, checked, with the reply
- * @flags:	in: KSPLIT_NEXT_*
  * @op:		out: enum ksplit_op
  * @id:		out: this call's id
  * @handle:	out: the worker's name of the file, 0: the open of /dev/kvm
  * @cmd:	out: ioctl number
  * @kind:	out: enum ksplit_kind of the file
  * @arg:	out: ioctl argument as the client gave it, or file offset
- * @len:	out: bytes wanted by a read
+ * @len:	out: most bytes that a reply may bring: what a read wants, or
+ *		_IOC_SIZE(cmd), both up to KSPLIT_PREFETCH_MAX
  * @prefetched:	out: bytes at @prefetch
  *
- * On a session descriptor: calls on system, VM, device and stats files.  On a
+ * On a session descriptor: calls on system, VM and stats files.  On a
  * vCPU descriptor: calls on that vCPU's file.  Several threads may wait on a
  * session.
  *
  * Returns 0, or -EINTR (call again, the reply was given), -ESHUTDOWN (the
- * client has closed everything: the worker should exit), -EINVAL, -EFAULT,
- * -EMFILE and the like for a reply that was not accepted (the call then failed
- * with that error for the client as well).
+ * client has closed everything: the worker should exit), -ENOENT (no such call
+ * is in progress), -EINVAL, -EBADF for a reply that was not accepted (the call
+ * then failed with -EIO for the client; a vCPU's takes its VM with it), -EFAULT
+ * for memory that is not there (nothing has happened).
  */
 struct ksplit_next {
 	__u64 reply_to;
@@ -207,10 +199,9 @@ struct ksplit_next {
 	__u32 new_kind;
 	__s32 new_fd;
 	__u64 new_handle;
-	char  new_name[KSPLIT_NAME_MAX];
 	__u64 out;
 	__u32 out_len;
-	__u32 flags;
+	__u32 pad;
 	__u64 prefetch;
 	__u64 kvm_run;
 
@@ -224,20 +215,19 @@ struct ksplit_next {
 	__u64 len;
 };
 
-#define KSPLIT_NEXT_REPLY_ONLY	(1u << 0)	/* do not wait for a call */
-
 #define KSPLIT_NEXT		_IOWR(KSPLITIO, 0x21, struct ksplit_next)
 
 #define KSPLIT_COPY_MAX		65536
 
 /**
  * struct ksplit_copy - KSPLIT_COPY: move bytes of a call's arguments
- * @call:	id of a call in progress that was handed to this session
+ * @call:	id of a call in progress
  * @client:	address in the client
  * @local:	address in the worker
  * @len:	bytes, at most KSPLIT_COPY_MAX
  * @write:	0: client to worker, 1: worker to client
  *
+ * On the descriptor, of a session or vCPU, where the call was handed out.
  * Allowed are [arg, arg + _IOC_SIZE(cmd)) and the tails that the stub's table
  * names for @cmd; none at all for KVM_RUN.  Returns 0, -EPERM outside the
  * allowed ranges, -EFAULT, -ENOENT for an unknown call.
@@ -280,18 +270,6 @@ struct ksplit_eventfd {
  * VM descriptor.
  */
 #define KSPLIT_CREATE_VM	_IO(KSPLITIO, 0x24)
-
-/**
- * struct ksplit_log - KSPLIT_LOG: one line for the kernel log
- * @text:	printable, NUL-terminated; the stub adds tenant and worker
- *
- * Rate-limited.
- */
-struct ksplit_log {
-	char text[240];
-};
-
-#define KSPLIT_LOG		_IOW(KSPLITIO, 0x25, struct ksplit_log)
 
 /* ----------------------------------------------------------------- VM -- */
 

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +45,10 @@ struct words {
 #define TST_LATE	_IOWR(KVMIO, 0xf5, struct words)	/* copy after the reply */
 #define TST_COUNT	_IO(KVMIO, 0xf6)	/* RELEASEs seen */
 #define TST_VCPU_FILE	_IO(KVMIO, 0xf7)	/* a file that the call does not make */
+#define TST_ABSENT	_IOWR(KVMIO, 0xf8, struct words)	/* from absent memory */
+#define TST_NOWHERE	_IOWR(KVMIO, 0xf9, struct words)	/* a reply from a bad address */
+#define TST_WRITES	_IOWR(KVMIO, 0xfa, struct words)	/* and a reply meanwhile */
+#define TST_MORE	_IOWR(KVMIO, 0xfb, struct words)	/* than there is room for */
 
 /* What KVM_RUN does, by run->request_interrupt_window. */
 enum { RUN_OUT, RUN_IN, RUN_BAD, RUN_HANG, RUN_SIGNAL, RUN_SLOW };
@@ -74,22 +79,54 @@ static int session = -1, vm_fd = -1, vcpu_fd = -1;
 static uint64_t released;
 static uint8_t worker_run[8192] __attribute__((aligned(4096)));
 
-static int copy(uint64_t call, uint64_t client, void *local, uint32_t len, int write)
+static int copy_on(int fd, uint64_t call, uint64_t client, void *local, uint32_t len, int write)
 {
 	struct ksplit_copy c = {
 		.call = call, .client = client, .local = (uintptr_t)local,
 		.len = len, .write = write,
 	};
 
-	return ioctl(session, KSPLIT_COPY, &c) ? -errno : 0;
+	return ioctl(fd, KSPLIT_COPY, &c) ? -errno : 0;
 }
 
-static void give_file(struct ksplit_next *n, int kind, int fd, uint64_t handle, const char *name)
+static int copy(uint64_t call, uint64_t client, void *local, uint32_t len, int write)
+{
+	return copy_on(session, call, client, local, len, write);
+}
+
+/* A page of 0x11 that is not there until it is touched. */
+static void *absent_page(void)
+{
+	static int fd = -1;
+	uint8_t bytes[4096];
+	void *p;
+
+	if (fd < 0) {
+		memset(bytes, 0x11, sizeof(bytes));
+		fd = memfd_create("absent", 0);
+		CHECK(write(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	}
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+/* Writes to the client for as long as its call lasts. */
+static void *writer(void *arg)
+{
+	struct ksplit_next *n = arg;
+	uint64_t x = 7;
+
+	while (!copy(n->id, n->arg, &x, 8, 1))
+		;
+	return NULL;
+}
+
+static void give_file(struct ksplit_next *n, int kind, int fd, uint64_t handle)
 {
 	n->new_kind = kind;
 	n->new_fd = fd;
 	n->new_handle = handle;
-	strcpy(n->new_name, name);
 }
 
 static void *vcpu_thread(void *arg)
@@ -108,10 +145,17 @@ static void *vcpu_thread(void *arg)
 				continue;
 			return NULL;
 		}
-		n.reply_to = n.id;
-		n.result = 0;
+		n.reply_to = 0;
 		if (n.op == KSPLIT_OP_RELEASE) {
 			__atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		n.reply_to = n.id;
+		n.result = 0;
+		/* A call is known on the channel that it came from alone. */
+		if (n.cmd == TST_COPY) {
+			n.result = copy(n.id, n.arg, &block, 8, 0) == -ENOENT &&
+				   !copy_on(vcpu_fd, n.id, n.arg, &block, 8, 0);
 			continue;
 		}
 		if (n.cmd != KVM_RUN) {
@@ -204,6 +248,8 @@ static void serve_irqfd(struct ksplit_next *n, const struct kvm_irqfd *irqfd)
 
 static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 {
+	static struct ksplit_next writes;
+	static pthread_t write_thread;
 	static struct words out;
 	pthread_t t;
 
@@ -224,7 +270,7 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 			n->result = -errno;
 			break;
 		}
-		give_file(n, KSPLIT_FILE_VM, vm_fd, 1, "kvm-vm");
+		give_file(n, KSPLIT_FILE_VM, vm_fd, 1);
 		break;
 	case KVM_CREATE_VCPU:
 		vcpu_fd = ioctl(vm_fd, KSPLIT_CREATE_VCPU, n->arg);
@@ -233,13 +279,13 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 			break;
 		}
 		pthread_create(&t, NULL, vcpu_thread, NULL);
-		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 2, "kvm-vcpu:0/../\n");
+		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 2);
 		break;
 	case KVM_GET_STATS_FD:
-		give_file(n, KSPLIT_FILE_STATS, -1, 3, "kvm-vm-stats");
+		give_file(n, KSPLIT_FILE_STATS, -1, 3);
 		break;
 	case KVM_CREATE_DEVICE:
-		give_file(n, KSPLIT_FILE_DEVICE, -1, 4, "kvm-device");
+		give_file(n, KSPLIT_FILE_DEVICE, -1, 4);
 		break;
 	case KVM_IRQFD:
 		serve_irqfd(n, prefetch);
@@ -263,8 +309,31 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 	case TST_COUNT:
 		n->result = __atomic_load_n(&released, __ATOMIC_SEQ_CST);
 		break;
+	case TST_ABSENT:
+		n->out = (uintptr_t)absent_page();
+		n->out_len = sizeof(out);
+		break;
+	case TST_MORE:
+		n->out = (uintptr_t)prefetch;
+		n->out_len = sizeof(out) + 1;
+		break;
+	case TST_NOWHERE:
+		/* The reply has not happened, the next one does. */
+		n->out = 8;
+		n->out_len = 1;
+		n->result = ioctl(session, KSPLIT_NEXT, n) ? errno : 0;
+		n->out = 0;
+		n->out_len = 0;
+		break;
+	case TST_WRITES:
+		if (writes.id)
+			pthread_join(write_thread, NULL);
+		writes = *n;
+		pthread_create(&write_thread, NULL, writer, &writes);
+		usleep(n->id * 7919 % 5000);
+		break;
 	case TST_VCPU_FILE:
-		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 9, "x");
+		give_file(n, KSPLIT_FILE_VCPU, vcpu_fd, 9);
 		break;
 	case TST_DIE:
 		_exit(0);
@@ -276,14 +345,16 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 /* Returns the exit status: 0 if the client ended it (-ESHUTDOWN). */
 static int worker(int tenant)
 {
-	static uint8_t prefetch[KSPLIT_PREFETCH_MAX];
-	struct ksplit_next n = { .prefetch = (uintptr_t)prefetch };
+	/* Not there, either. */
+	struct ksplit_next n = { .prefetch = (uintptr_t)absent_page() };
+	uint8_t *prefetch = (void *)(uintptr_t)n.prefetch;
 	uint64_t late = 0, x;
 	struct words late_arg;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	session = ioctl(tenant, KSPLIT_SERVE);
-	CHECK(session >= 0);
+	if (session < 0)
+		return errno;
 	close(tenant);
 	for (;;) {
 		if (ioctl(session, KSPLIT_NEXT, &n)) {
@@ -300,15 +371,15 @@ static int worker(int tenant)
 				return 1;
 		}
 		memset(&n, 0, offsetof(struct ksplit_next, prefetch));
-		n.reply_to = n.id;
 		if (n.op == KSPLIT_OP_RELEASE) {
 			__atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
-		} else if (n.op == KSPLIT_OP_READ) {
+			continue;
+		}
+		n.reply_to = n.id;
+		if (n.op == KSPLIT_OP_READ) {
 			n.out = (uintptr_t)prefetch;
 			n.out_len = n.arg < 6000 ? n.len < 6000 - n.arg ? n.len : 6000 - n.arg : 0;
-			if (n.out_len > sizeof(prefetch))
-				n.out_len = sizeof(prefetch);
-			memset(prefetch, 'a' + n.arg % 3, sizeof(prefetch));
+			memset(prefetch, 'a' + n.arg % 3, KSPLIT_PREFETCH_MAX);
 			n.result = n.out_len;
 		} else if (n.cmd == TST_HANG) {
 			n.reply_to = 0;
@@ -393,7 +464,8 @@ static void open_vcpu(void)
 
 static void test_launcher(void)
 {
-	struct ksplit_deny d = { .uid = getuid(), .error = EACCES };
+	struct ksplit_bind d = { .uid = getuid(), .error = EACCES };
+	struct pollfd p = { .events = POLLIN };
 	struct ksplit_want w;
 	double start = now();
 	pid_t pid;
@@ -407,11 +479,12 @@ static void test_launcher(void)
 		close(control);
 		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
 	}
+	p.fd = control;
+	CHECK(poll(&p, 1, 5000) == 1);
 	CHECK(read(control, &w, sizeof(w)) == sizeof(w));
 	CHECK(w.uid == getuid() && w.pid == (uint32_t)pid);
-	fcntl(control, F_SETFL, O_NONBLOCK);
 	CHECK(read(control, &w, sizeof(w)) < 0 && errno == EAGAIN);
-	CHECK(!ioctl(control, KSPLIT_DENY, &d));
+	CHECK(!ioctl(control, KSPLIT_BIND, &d));
 	CHECK(exit_of(pid) == EACCES);
 	/* The refusal is remembered, for a second. */
 	start = now();
@@ -433,20 +506,28 @@ static void test_launcher(void)
 
 static void test_limit(void)
 {
-	int fd[2];
+	struct ksplit_bind b = { .uid = getuid(), .max_vms = 1 };
+	int fd[2], pid[2];
 
 	start_tenant(2);
 	for (int i = 0; i < 2; i++) {
-		start_worker();
+		pid[i] = start_worker();
 		fd[i] = open("/dev/kvm", O_RDWR);
 		CHECK(fd[i] >= 0);
 	}
-	worker_pid = start_worker();
+	CHECK(exit_of(fork_worker()) == EMFILE);
 	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == EMFILE);
-	/* The tenant's end is the spare worker's. */
+	/* The tenant's end is the spare worker's, and of nobody else. */
+	close(fd[1]);
+	CHECK(exit_of(pid[1]) == 0);
+	worker_pid = start_worker();
 	close(tenant);
 	CHECK(exit_of(worker_pid) == 0);
 	CHECK(ioctl(fd[0], KVM_GET_API_VERSION, 0) == 12);
+	/* The user's next supervisor finds the user's VMs counted. */
+	tenant = ioctl(control, KSPLIT_BIND, &b);
+	CHECK(tenant >= 0);
+	CHECK(exit_of(fork_worker()) == EMFILE);
 }
 
 static void test_calls(void)
@@ -466,6 +547,11 @@ static void test_calls(void)
 	CHECK(!ioctl(kvm, TST_LATE, &w));
 	CHECK(!ioctl(kvm, TST_ECHO, &w));
 	CHECK(ioctl(kvm, _IO('T', 1), 0) < 0 && errno == ENOTTY);
+	/* Whatever of the worker's memory is not there. */
+	CHECK(!ioctl(kvm, TST_ABSENT, &w) && w.w[0] == 0x1111111111111111 && w.w[3] == w.w[0]);
+	CHECK(ioctl(kvm, TST_NOWHERE, &w) == EFAULT);
+	CHECK(ioctl(kvm, TST_MORE, inner) < 0 && errno == EIO && !guard[5]);
+	CHECK(!ioctl(kvm, TST_ECHO, &w) && w.w[0] == 0x1111111111111112);
 	close(kvm);
 	CHECK(exit_of(worker_pid) == 0);
 }
@@ -473,6 +559,7 @@ static void test_calls(void)
 static void test_lies(void)
 {
 	struct kvm_create_device cd = { .type = 1, .fd = -1 };
+	int stats;
 
 	open_kvm();
 	CHECK(ioctl(kvm, KVM_CREATE_VM, 99) < 0 && errno == EIO);
@@ -485,18 +572,22 @@ static void test_lies(void)
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	CHECK(vm >= 0);
 	CHECK(ioctl(vm, TST_VCPU_FILE, 0) < 0 && errno == EIO);
-	CHECK(!ioctl(vm, KVM_CREATE_DEVICE, &cd));
-	CHECK(fcntl(cd.fd, F_GETFD) == FD_CLOEXEC);
-	/* A descriptor that cannot be told is not made, and the worker knows. */
-	CHECK(ioctl(vm, KVM_CREATE_DEVICE, 8) < 0 && errno == EFAULT);
+	CHECK(ioctl(vm, KVM_CREATE_DEVICE, &cd) < 0 && errno == EIO);
+	CHECK(ioctl(kvm, TST_COUNT, 0) == 0);
+	stats = ioctl(vm, KVM_GET_STATS_FD, 0);
+	CHECK(fcntl(stats, F_GETFD) == FD_CLOEXEC);
+	/* Of a file that finds no descriptor the worker hears, too. */
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ stats + 1, stats + 1 });
+	CHECK(ioctl(vm, KVM_GET_STATS_FD, 0) < 0 && errno == EMFILE);
 	CHECK(ioctl(kvm, TST_COUNT, 0) == 1);
-	close(cd.fd);
+	close(stats);
 	CHECK(ioctl(kvm, TST_COUNT, 0) == 2);
 }
 
 static void test_files(void)
 {
 	char link[64], name[64] = "";
+	struct words w;
 	char buf[8192];
 	int stats;
 	pid_t pid;
@@ -504,10 +595,11 @@ static void test_files(void)
 	open_vcpu();
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", vcpu);
 	CHECK(readlink(link, name, sizeof(name) - 1) > 0);
-	CHECK(strstr(name, "kvm-vcpu:0-") && !strchr(name, '\n'));
+	CHECK(!strcmp(name, "anon_inode:kvm-vcpu:0"));
 	CHECK(mmap(NULL, 4 * 4096, PROT_READ, MAP_SHARED, vcpu, 0) == MAP_FAILED);
 	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 3 * 4096) == MAP_FAILED);
 	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vm, 0) == MAP_FAILED);
+	CHECK(ioctl(vcpu, TST_COPY, &w) == 1);
 	stats = ioctl(vm, KVM_GET_STATS_FD, 0);
 	CHECK(stats >= 0);
 	CHECK(pread(stats, buf, 100, 1) == 100 && buf[0] == 'b');
@@ -733,6 +825,38 @@ static void client_life(unsigned int seed)
 	_exit(0);
 }
 
+/* Holds the lock of the client's address space, for writing, most of the time. */
+static void *hold_mm(void *arg)
+{
+	const size_t size = 8 << 20;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	for (int i = 0; !__atomic_load_n((int *)arg, __ATOMIC_SEQ_CST); i++)
+		mprotect(p, size, i % 2 ? PROT_READ | PROT_WRITE : PROT_READ);
+	return NULL;
+}
+
+/* A client does not return while the worker writes to it. */
+static void test_copy(void)
+{
+	volatile struct words w;
+	int stop = 0;
+	pthread_t t;
+
+	open_kvm();
+	pthread_create(&t, NULL, hold_mm, &stop);
+	for (int i = 0; i < 200; i++) {
+		w.w[0] = 0;
+		CHECK(!ioctl(kvm, TST_WRITES, &w));
+		w.w[0] = 1000;
+		usleep(3000);
+		CHECK(w.w[0] == 1000);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	pthread_join(t, NULL);
+}
+
 /* Everybody dies at any moment, and nothing is left. */
 static void test_storm(void)
 {
@@ -785,6 +909,7 @@ static const struct {
 	{ "signal", test_signal },
 	{ "eventfd", test_eventfd },
 	{ "death", test_death },
+	{ "copy", test_copy },
 	{ "storm", test_storm },
 };
 

@@ -49,7 +49,7 @@ static int copy(const struct ksplit_call *call, __u64 client, void *local,
 			.len = len < KSPLIT_COPY_MAX ? len : KSPLIT_COPY_MAX,
 			.write = write,
 		};
-		int r = ksplit_ops->copy(&c);
+		int r = ksplit_ops->copy(call->fd, &c);
 
 		if (r == -EINTR)
 			continue;

@@ -63,7 +63,7 @@ struct kfile {
 	struct kvm_files *vm;
 	int back_fd;
 	u32 kind;
-	char name[KSPLIT_NAME_MAX];
+	char name[32];
 };
 
 static DEFINE_SPINLOCK(lock);
@@ -316,7 +316,6 @@ void fd_install(unsigned int fd, struct file *file)
 	if (call) {
 		call->new_kind = f->kind;
 		call->new_handle = fd;
-		memcpy(call->new_name, f->name, sizeof(call->new_name));
 	}
 }
 

@@ -19,6 +19,7 @@
 
 /**
  * struct ksplit_call - a call in progress, owned by the thread that serves it
+ * @fd:		session or vCPU that it came from
  * @id:		the stub's name of the call, 0 before the first one
  * @base:	client address of the argument (KSPLIT_READ_BASE for a read)
  * @size:	bytes at @base that the call may write with its reply
@@ -35,9 +36,9 @@
  * @out_len:	how many
  * @new_kind:	enum ksplit_kind of the file that the call created
  * @new_handle:	its handle
- * @new_name:	its name
  */
 struct ksplit_call {
+	int fd;
 	__u64 id;
 	__u64 base;
 	__u64 size;
@@ -53,7 +54,6 @@ struct ksplit_call {
 	__u32 out_len;
 	__u32 new_kind;
 	__u64 new_handle;
-	char new_name[KSPLIT_NAME_MAX];
 };
 
 struct ksplit_call *ksplit_call_current(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One line for the log, to stderr and to the stub.
+ * One line for the log, to stderr.
  *
  * Invariant: callable in a signal handler and with any lock held: no
  * allocation, no stdio, no lock of its own.  A guest can make KVM talk, so
@@ -16,7 +16,6 @@
 #include <errno.h>
 
 #include "ksplit_log.h"
-#include "ksplit_ops.h"
 
 /* At most that many lines in a period; errors have as many again. */
 #define BURST		20
@@ -80,9 +79,6 @@ void ksplit_log(int level, const char *text)
 	line[n++] = '\n';
 	ignored = write(STDERR_FILENO, line, n);
 	(void)ignored;
-	line[n - 1] = '\0';
-	if (ksplit_ops && ksplit_ops->log)
-		ksplit_ops->log(line + 3);
 	errno = saved;
 }
 

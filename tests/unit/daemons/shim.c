@@ -26,7 +26,6 @@ int ioctl(int fd, unsigned long cmd, ...)
 {
 	const char *version = getenv("SHIM_VERSION");
 	struct ksplit_bind *bind;
-	struct ksplit_deny *deny;
 	int tenant[2];
 	va_list ap;
 	void *arg;
@@ -40,14 +39,14 @@ int ioctl(int fd, unsigned long cmd, ...)
 		return version ? atoi(version) : KSPLIT_ABI_VERSION;
 	case KSPLIT_BIND:
 		bind = arg;
+		if (bind->error) {
+			note("deny %u %u\n", bind->uid, bind->error);
+			return 0;
+		}
 		note("bind %u %u\n", bind->uid, bind->max_vms);
 		if (pipe2(tenant, O_CLOEXEC) < 0)
 			return -1;
 		return tenant[0];
-	case KSPLIT_DENY:
-		deny = arg;
-		note("deny %u %u\n", deny->uid, deny->error);
-		return 0;
 	}
 	errno = ENOTTY;
 	return -1;

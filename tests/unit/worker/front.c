@@ -89,7 +89,6 @@ static int reply(struct ksplit_next *n)
 		c->new = calloc(1, sizeof(*c->new));
 		c->new->kind = n->new_kind;
 		c->new->handle = n->new_handle;
-		memcpy(c->new->name, n->new_name, KSPLIT_NAME_MAX);
 		c->new->fd = n->new_kind == KSPLIT_FILE_VCPU ? n->new_fd
 							     : SESSION_FD;
 		if (n->new_kind == KSPLIT_FILE_VM ||
@@ -112,7 +111,7 @@ static int front_next(int fd, struct ksplit_next *n)
 	pthread_mutex_lock(&lock);
 	if (n->reply_to)
 		r = reply(n);
-	if (r || (n->flags & KSPLIT_NEXT_REPLY_ONLY))
+	if (r)
 		goto out;
 	for (;;) {
 		for (c = calls; c; c = c->next)
@@ -127,6 +126,10 @@ static int front_next(int fd, struct ksplit_next *n)
 		pthread_cond_wait(&cond, &lock);
 	}
 	c->taken = 1;
+	if (c->op == KSPLIT_OP_RELEASE) {
+		c->done = 1;
+		pthread_cond_broadcast(&cond);
+	}
 	n->id = c->id;
 	n->handle = c->handle;
 	n->op = c->op;
@@ -144,14 +147,14 @@ out:
 }
 
 /* Client and worker are one process; only a call's own memory is looked at. */
-static int front_copy(struct ksplit_copy *k)
+static int front_copy(int fd, struct ksplit_copy *k)
 {
 	struct call *c;
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&lock);
 	c = find(k->call);
-	if (c && !c->done && c->cmd != KVM_RUN) {
+	if (c && c->channel == fd && !c->done && c->cmd != KVM_RUN) {
 		if (k->write)
 			memcpy((void *)k->client, (void *)k->local, k->len);
 		else

@@ -15,7 +15,6 @@ struct cfile {
 	__u32 kind;
 	__u64 handle;
 	int fd;			/* the channel that serves it */
-	char name[KSPLIT_NAME_MAX];
 	unsigned char run[2][4096];	/* a vCPU's */
 };
 

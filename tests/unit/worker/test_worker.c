@@ -88,7 +88,6 @@ static void make_vm(void)
 	ck_assert_int_eq(front_ioctl(sys, KVM_CREATE_VM, 0, &vm), 0);
 	ck_assert_ptr_nonnull(vm);
 	ck_assert_int_eq(vm->kind, KSPLIT_FILE_VM);
-	ck_assert_str_eq(vm->name, "kvm-vm");
 }
 
 static long set_slot(unsigned int slot, unsigned long gpa, unsigned long size,
@@ -107,13 +106,9 @@ static long set_slot(unsigned int slot, unsigned long gpa, unsigned long size,
 
 static void make_vcpu(unsigned int id, struct cfile **ret)
 {
-	char name[32];
-
-	snprintf(name, sizeof(name), "kvm-vcpu:%u", id);
 	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, id, ret), 0);
 	ck_assert_ptr_nonnull(*ret);
 	ck_assert_int_eq((*ret)->kind, KSPLIT_FILE_VCPU);
-	ck_assert_str_eq((*ret)->name, name);
 }
 
 static void make_all(void)
@@ -123,14 +118,26 @@ static void make_all(void)
 	make_vcpu(0, &vcpu);
 }
 
-static void release_all(void)
+/* Nobody is told when the worker has dealt with a file that is gone. */
+static void no_object_left(void)
 {
 	struct fake_stats stats;
+	int i;
 
+	for (i = 0; i < 500; i++) {
+		fake_get_stats(&stats);
+		if (!stats.objects)
+			return;
+		usleep(10000);
+	}
+	ck_abort_msg("%lu objects are left", (unsigned long)stats.objects);
+}
+
+static void release_all(void)
+{
 	front_release(vcpu);
 	front_release(vm);
-	fake_get_stats(&stats);
-	ck_assert_uint_eq(stats.objects, 0);
+	no_object_left();
 	front_release(sys);
 }
 
@@ -223,8 +230,7 @@ static void several(void)
 		fake_get_stats(&stats);
 		ck_assert_uint_gt(stats.objects, 0);
 		front_release(vcpu);
-		fake_get_stats(&stats);
-		ck_assert_uint_eq(stats.objects, 0);
+		no_object_left();
 	}
 }
 
@@ -548,9 +554,7 @@ static void stats_fds(void)
 	make_all();
 	ck_assert_int_eq(front_ioctl(vm, KVM_GET_STATS_FD, 0, &vm_stats), 0);
 	ck_assert_int_eq(vm_stats->kind, KSPLIT_FILE_STATS);
-	ck_assert_str_eq(vm_stats->name, "kvm-vm-stats");
 	ck_assert_int_eq(front_ioctl(vcpu, KVM_GET_STATS_FD, 0, &vcpu_stats), 0);
-	ck_assert_str_eq(vcpu_stats->name, "kvm-vcpu-stats:0");
 
 	ck_assert_int_eq(front_read(vcpu_stats, &header, sizeof(header), 0),
 			 sizeof(header));
