@@ -113,7 +113,6 @@ struct ksplit_tenant {			/* front/tenant.c */
 	wait_queue_head_t wq;		/* clients and the supervisor */
 	/* Opens that wait for the launcher, and its last answer. */
 	u32 waiters;
-	pid_t pid;			/* of the first, for the log */
 	bool reported;			/* the launcher knows */
 	int error;			/* refused until then, 0: not */
 	unsigned long until;
@@ -287,17 +286,18 @@ void ksplit_hw_put(void);
 
 /* -------------------------------------------------------- back/vm.c -- */
 
-/* Makes a VM and returns its descriptor; takes its own reference to owner. */
-int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner);
+/* In the client's context; the VM takes its own reference to owner. */
+struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
+				   struct mm_struct *owner);
+struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id);
+/* The worker's descriptor; takes over the reference to the vCPU, if any, or to
+ * the VM. */
+int ksplit_vm_fd(struct ksplit_vm *vm, struct ksplit_vcpu *vcpu);
 /* Every later run, block and call fails; kicks all vCPUs.  Any context that
  * may not sleep included. */
 void ksplit_vm_kill(struct ksplit_vm *vm);
 void ksplit_vm_put(struct ksplit_vm *vm);
 void ksplit_vcpu_put(struct ksplit_vcpu *vcpu);
-/* A new reference to the object behind a descriptor, if it is one of this
- * session's; NULL otherwise. */
-struct ksplit_vm *ksplit_vm_from_fd(struct ksplit_session *session, int fd);
-struct ksplit_vcpu *ksplit_vcpu_from_fd(struct ksplit_session *session, int fd);
 
 /* ------------------------------------------------------ back/vcpu.c -- */
 
@@ -346,7 +346,9 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
 void ksplit_windows_sync(struct ksplit_vm *vm);
-/* The slot whose window holds addr, or NULL.  Under mmu_lock or slots_lock. */
+/* The slot of that key, or whose window holds addr, or NULL.  Under mmu_lock or
+ * slots_lock. */
+struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key);
 struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
 /* Under mmu_lock: whether what was looked up in the owner's [start, end) since
  * invalidate_seq was @seq may be out of date. */

@@ -25,9 +25,12 @@ struct ksplit_ops {
 	int (*copy)(int fd, struct ksplit_copy *copy);
 	int (*eventfd)(struct ksplit_eventfd *eventfd);
 
-	/* VM objects, named by descriptor. */
+	/*
+	 * VM objects, named by descriptor.  call: the client's, which asks for
+	 * the VM, or for the vCPU of that id.
+	 */
 	int (*create_vm)(__u64 call);
-	int (*create_vcpu)(int vm, __u32 id);
+	int (*create_vcpu)(__u64 call, int vm, __u32 id);
 	int (*map_window)(int vm, __u64 addr, __u64 size, __u32 slot);
 	int (*unmap_window)(int vm, __u64 addr, __u64 size);
 	int (*window_fault)(int vm, struct ksplit_fault *fault);

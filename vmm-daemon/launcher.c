@@ -3,7 +3,7 @@
  * kvm-split-launcher: root's part.  Binds users who open /dev/kvm to a
  * supervisor of their own.
  *
- * Invariants: nothing that a user controls is parsed but two numbers from the
+ * Invariants: nothing that a user controls is parsed but one number from the
  * kernel.  A supervisor runs as a user of the reserved range, never as root nor
  * as the tenant.  One supervisor per tenant, a bounded number in all, and the
  * starts of one that keeps dying are spaced out.
@@ -405,8 +405,8 @@ static void on_want(const struct ksplit_want *want)
 	}
 	t = find_tenant(want->uid);
 	if (!t) {
-		logm(L_WARNING, "uid %u (pid %u): refused: %u tenants already",
-		     want->uid, want->pid, l.max_tenants);
+		logm(L_WARNING, "uid %u: refused: %u tenants already", want->uid,
+		     l.max_tenants);
 		deny(want->uid, EMFILE);
 		return;
 	}

@@ -176,7 +176,7 @@ static int fake_create_vm(__u64 call)
 	return new_object(VM, 0, 0);
 }
 
-static int fake_create_vcpu(int vm, __u32 id)
+static int fake_create_vcpu(__u64 call, int vm, __u32 id)
 {
 	return get(vm, VM) ? new_object(VCPU, vm, id) : -EBADF;
 }

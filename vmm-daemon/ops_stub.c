@@ -20,7 +20,7 @@
 #define MAP_FIXED_NOREPLACE	0x100000
 #endif
 
-/* The session; the tenant before there is one (KSPLIT_GET_INFO only). */
+/* The session; the tenant before there is one (for KSPLIT_GET_INFO). */
 static int session_fd = -1;
 
 /**
@@ -66,12 +66,12 @@ static int stub_eventfd(struct ksplit_eventfd *eventfd)
 
 static int stub_create_vm(__u64 id)
 {
-	return call_value(session_fd, KSPLIT_CREATE_VM, id);
+	return call_value(session_fd, KSPLIT_OBJECT, id);
 }
 
-static int stub_create_vcpu(int vm, __u32 id)
+static int stub_create_vcpu(__u64 call, int vm, __u32 id)
 {
-	return call_value(vm, KSPLIT_CREATE_VCPU, id);
+	return call_value(session_fd, KSPLIT_OBJECT, call);
 }
 
 static int stub_map_window(int vm, __u64 addr, __u64 size, __u32 slot)

@@ -141,10 +141,8 @@ static long create_vcpu(struct ksplit_call *call, __u64 id)
 
 	if (vm < 0)
 		return vm;
-	/* KVM takes the id as unsigned long, the stub as 32 bits. */
-	if (id > UINT32_MAX)
-		return -EINVAL;
-	new.fd = ksplit_ops->create_vcpu(vm, id);
+	/* The stub has made sure that the id has 32 bits. */
+	new.fd = ksplit_ops->create_vcpu(call->id, vm, id);
 	if (new.fd < 0)
 		return new.fd;
 	call->back_fd = new.fd;
@@ -252,11 +250,8 @@ static void end(struct server *s, long result)
 	n->result = ksplit_result(result);
 	n->out = c->out_len ? (uintptr_t)c->out : 0;
 	n->out_len = c->out_len;
-	if (result >= 0 && c->new_kind != KSPLIT_FILE_NONE) {
-		n->new_kind = c->new_kind;
+	if (result >= 0 && c->new_kind != KSPLIT_FILE_NONE)
 		n->new_handle = c->new_handle;
-		n->new_fd = c->back_fd;
-	}
 }
 
 static void serve_call(struct server *s)
@@ -305,7 +300,7 @@ static void next_call(struct server *s)
 			if (!n->reply_to)
 				ksplit_abort("no call to be had from the stub");
 			/* The client got an error instead of the file. */
-			if (n->new_kind != KSPLIT_FILE_NONE)
+			if (n->new_handle)
 				ksplit_file_close(n->new_handle);
 			ksplit_logf(KSPLIT_LOG_WARNING,
 				    "reply to call %llu (ioctl 0x%x) refused: %d",
@@ -313,8 +308,7 @@ static void next_call(struct server *s)
 		}
 		/* The reply is given, or will never be accepted. */
 		n->reply_to = 0;
-		n->new_kind = KSPLIT_FILE_NONE;
-		n->new_fd = -1;
+		n->new_handle = 0;
 		n->out = 0;
 		n->out_len = 0;
 		if (!r)

@@ -63,8 +63,7 @@ static void ksplit_slot_put(struct ksplit_slot *slot)
 	kfree(slot);
 }
 
-static struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
-	__must_hold(&vm->slots_lock)
+struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
 {
 	struct ksplit_slot *slot;
 

@@ -127,18 +127,24 @@ static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
 	return false;
 }
 
-static int ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
+/**
+ * ksplit_vcpu_create - makes a vCPU
+ * @vm: the VM
+ * @id: KVM's vCPU id
+ *
+ * Context: process context of the client.
+ * Return: the vCPU, -EINVAL, -ENOSPC, -EBUSY (KSPLIT_MAX_VCPUS), -ENOMEM.
+ */
+struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 {
 	struct ksplit_vcpu *vcpu;
 	u32 nr;
 	int r;
 
 	if (id > U32_MAX)
-		return -EINVAL;
-	if (READ_ONCE(vm->dead))
-		return -ESHUTDOWN;
+		return ERR_PTR(-EINVAL);
 	if (!ksplit_tenant_charge_vcpu(vm))
-		return -ENOSPC;
+		return ERR_PTR(-ENOSPC);
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 	if (!vcpu) {
 		r = -ENOMEM;
@@ -161,18 +167,14 @@ static int ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 	vcpu->nr = nr;
 	kref_get(&vm->ref);
 	ksplit_count(vcpus);
-
-	r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
-	if (r < 0)
-		ksplit_vcpu_put(vcpu);
-	return r;
+	return vcpu;
 
 free:
 	ksplit_vcpu_free_hw(vcpu);
 	kfree(vcpu);
 uncharge:
 	atomic_dec(&vm->session->tenant->nr_vcpus);
-	return r;
+	return ERR_PTR(r);
 }
 
 /* ------------------------------------------------------------ VM -- */
@@ -247,8 +249,6 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	ksplit_windows_sync(vm);
 
 	switch (cmd) {
-	case KSPLIT_CREATE_VCPU:
-		return ksplit_vcpu_create(vm, arg);
 	case KSPLIT_WINDOW_FAULT:
 	case KSPLIT_FAULT_IN:
 		return ksplit_window_fault(vm, argp, cmd == KSPLIT_WINDOW_FAULT);
@@ -284,18 +284,18 @@ static const struct file_operations ksplit_vm_fops = {
  * @session: whose worker calls
  * @owner: the client's address space, whose memory becomes guest memory
  *
- * Context: process context of the worker.
- * Return: its descriptor, -ENOMEM, -EBUSY (another hypervisor has a CPU),
- * -EMFILE.
+ * Context: process context of the client.
+ * Return: the VM, -ENOMEM, -EBUSY (another hypervisor has a CPU).
  */
-int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner)
+struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
+				   struct mm_struct *owner)
 {
 	struct ksplit_vm *vm;
 	int r;
 
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	kref_init(&vm->ref);
 	vm->session = session;
 	vm->owner = owner;
@@ -320,66 +320,40 @@ int ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner)
 	list_add(&vm->node, &session->vms);
 	mutex_unlock(&session->lock);
 	ksplit_count(vms);
-
-	r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm, O_RDWR | O_CLOEXEC);
-	if (r < 0)
-		ksplit_vm_put(vm);
-	return r;
+	return vm;
 
 put_hw:
 	mmdrop(owner);
 	ksplit_hw_put();
 free:
 	kfree(vm);
+	return ERR_PTR(r);
+}
+
+/**
+ * ksplit_vm_fd - gives a VM, or one of its vCPUs, to its worker
+ * @vm: the VM
+ * @vcpu: the vCPU, or NULL
+ *
+ * The descriptor takes over one reference of the caller's: to the vCPU, or to
+ * the VM.  When it is closed the VM is dead.
+ *
+ * Context: process context of the worker.
+ * Return: the descriptor, -EMFILE, -ENOMEM.
+ */
+int ksplit_vm_fd(struct ksplit_vm *vm, struct ksplit_vcpu *vcpu)
+{
+	int r;
+
+	if (vcpu)
+		r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu,
+				     O_RDWR | O_CLOEXEC);
+	else
+		r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm,
+				     O_RDWR | O_CLOEXEC);
+	if (r < 0 && vcpu)
+		ksplit_vcpu_put(vcpu);
+	else if (r < 0)
+		ksplit_vm_put(vm);
 	return r;
-}
-
-/**
- * ksplit_vm_from_fd - the VM behind a descriptor of the current process
- * @session: it must belong to
- * @fd: descriptor
- *
- * Return: a new reference, or NULL.
- */
-struct ksplit_vm *ksplit_vm_from_fd(struct ksplit_session *session, int fd)
-{
-	struct file *file = fget(fd);
-	struct ksplit_vm *vm = NULL;
-
-	if (!file)
-		return NULL;
-	if (file->f_op == &ksplit_vm_fops) {
-		vm = file->private_data;
-		if (vm->session == session)
-			kref_get(&vm->ref);
-		else
-			vm = NULL;
-	}
-	fput(file);
-	return vm;
-}
-
-/**
- * ksplit_vcpu_from_fd - the vCPU behind a descriptor of the current process
- * @session: it must belong to
- * @fd: descriptor
- *
- * Return: a new reference, or NULL.
- */
-struct ksplit_vcpu *ksplit_vcpu_from_fd(struct ksplit_session *session, int fd)
-{
-	struct file *file = fget(fd);
-	struct ksplit_vcpu *vcpu = NULL;
-
-	if (!file)
-		return NULL;
-	if (file->f_op == &ksplit_vcpu_fops) {
-		vcpu = file->private_data;
-		if (vcpu->vm->session == session)
-			kref_get(&vcpu->ref);
-		else
-			vcpu = NULL;
-	}
-	fput(file);
-	return vcpu;
 }

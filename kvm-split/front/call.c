@@ -22,9 +22,6 @@
 #define SIGNAL_TICK	(HZ / 10)
 #define SIGNAL_TICKS	20
 
-DEFINE_FREE(vm, struct ksplit_vm *, _T ? ksplit_vm_put(_T) : (void)0)
-DEFINE_FREE(vcpu, struct ksplit_vcpu *, _T ? ksplit_vcpu_put(_T) : (void)0)
-
 /**
  * ksplit_channel_init() - Make an empty channel
  * @chan: the channel, zeroed
@@ -246,11 +243,11 @@ long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg)
 /* ------------------------------------------------------- kvm_run -- */
 
 /* Bytes of the PIO page that an exit is about. */
-static u32 pio_bytes(const struct kvm_run *run, u8 direction)
+static u32 pio_bytes(const struct kvm_run *run)
 {
-	if (run->exit_reason != KVM_EXIT_IO || run->io.direction != direction)
-		return 0;
-	return min_t(u32, run->io.size * run->io.count, PAGE_SIZE);
+	u32 bytes = run->io.size * run->io.count;
+
+	return run->exit_reason == KVM_EXIT_IO ? min_t(u32, bytes, PAGE_SIZE) : 0;
 }
 
 /* Registers are moved only if the client asks for them. */
@@ -264,7 +261,7 @@ static size_t regs_bytes(const struct kvm_run *run)
 static int run_to_worker(const void *run, u8 __user *dst)
 {
 	if (copy_to_user_nofault(dst, run, offsetof(struct kvm_run, s) + regs_bytes(run)) ||
-	    copy_to_user_nofault(dst + PAGE_SIZE, run + PAGE_SIZE, pio_bytes(run, KVM_EXIT_IO_IN)))
+	    copy_to_user_nofault(dst + PAGE_SIZE, run + PAGE_SIZE, pio_bytes(run)))
 		return -EFAULT;
 	return 0;
 }
@@ -285,8 +282,7 @@ static int run_to_client(struct kvm_run *run, const u8 __user *src)
 		return -EFAULT;
 	if (!ksplit_kvm_run_valid(new))
 		return -EINVAL;
-	if (copy_from_user_nofault((void *)run + PAGE_SIZE, src + PAGE_SIZE,
-				   pio_bytes(new, KVM_EXIT_IO_OUT)) ||
+	if (copy_from_user_nofault((void *)run + PAGE_SIZE, src + PAGE_SIZE, pio_bytes(new)) ||
 	    copy_from_user_nofault((void *)run + s, src + s, regs_bytes(run)))
 		return -EFAULT;
 	memcpy((void *)run + out, (void *)new + out, in - out);
@@ -303,34 +299,26 @@ static int run_to_client(struct kvm_run *run, const u8 __user *src)
 static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 		 const struct ksplit_next *n)
 {
-	struct ksplit_session *session;
-	struct ksplit_vcpu *new_vcpu __free(vcpu) = NULL;
-	struct ksplit_vm *new_vm __free(vm) = NULL;
 	struct ksplit_call *call;
 	int r = 0;
 
-	session = vcpu ? vcpu->vm->session : container_of(chan, struct ksplit_session, chan);
-	if (n->new_kind == KSPLIT_FILE_VM)
-		new_vm = ksplit_vm_from_fd(session, n->new_fd);
-	if (n->new_kind == KSPLIT_FILE_VCPU)
-		new_vcpu = ksplit_vcpu_from_fd(session, n->new_fd);
 	scoped_guard(spinlock, &chan->lock) {
 		call = ksplit_call_find(chan, n->reply_to, false);
 		if (!call)
 			return -ENOENT;
-		if (n->out_len > call->n.len)
+		if (n->out_len > call->n.len || !ksplit_result_allowed(call, n))
 			r = -EINVAL;
 		else if (copy_from_user_nofault(call->data + call->n.len, u64_to_user_ptr(n->out),
 						n->out_len))
-			return -EFAULT;
-		if (!r && vcpu && call->n.cmd == KVM_RUN)
+			r = -EFAULT;
+		else if (vcpu && call->n.cmd == KVM_RUN)
 			r = run_to_client(chan->kvm_run, u64_to_user_ptr(n->kvm_run));
 		if (r == -EFAULT)
 			return r;
-		if (!r)
-			r = ksplit_client_accept(call, n, new_vm, new_vcpu);
-		if (!r)
+		if (!r) {
 			call->out_len = n->out_len;
+			call->new_handle = n->new_handle;
+		}
 		call_end(call, r ? -EIO : n->result);
 	}
 	if (r && vcpu) {

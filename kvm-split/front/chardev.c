@@ -5,7 +5,8 @@
  *
  * Invariants: the direction bits of an ioctl mean nothing here.  A client's
  * files and descriptors are made by its own thread, named and numbered by the
- * stub; the pages that it maps are the stub's.  Whatever a worker made for a client, and
+ * stub; the VMs, vCPUs and pages behind them are made for the client that asks,
+ * before the worker hears of it.  Whatever a worker made for a client, and
  * whatever becomes of the client, the worker is told when it is gone.
  *
  * No compat ioctls in this version: a 32-bit client gets -ENOTTY.
@@ -15,183 +16,146 @@
 
 #include "front.h"
 
+#define MAX_SESSION_VMS	16	/* for one open of /dev/kvm */
+
 static const struct file_operations client_fops;
 
 /* ------------------------------------------------ client's objects -- */
 
-/* A file that nothing is behind yet but the session. */
-static struct ksplit_file *file_alloc(struct ksplit_session *session)
+static struct ksplit_file *file_alloc(struct ksplit_session *session, enum ksplit_kind kind)
 {
 	struct ksplit_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 
 	if (!f)
-		return ERR_PTR(-ENOMEM);
-	if (atomic_inc_return(&session->files) > KSPLIT_MAX_FILES) {
-		atomic_dec(&session->files);
-		kfree(f);
-		return ERR_PTR(-EMFILE);
-	}
+		return NULL;
 	kref_get(&session->ref);
+	atomic_inc(&session->files);
 	f->session = session;
 	f->chan = &session->chan;
+	f->gone.n.kind = kind;
 	return f;
 }
 
-/* Tells the worker, if it has something behind it, and frees it. */
-static void file_release(struct ksplit_file *f)
+/* @told: the worker knows the file, and is to hear that it is gone. */
+static void file_free(struct ksplit_file *f, bool told)
 {
 	struct ksplit_session *session = f->session;
 	struct ksplit_vcpu *vcpu = f->vcpu;
 	struct ksplit_vm *vm = f->vm;
 
-	if (f->gone.n.kind == KSPLIT_FILE_NONE)
-		kfree(f);
-	else
+	if (told)
 		ksplit_call_gone(f);
+	else
+		kfree(f);
 	if (atomic_dec_and_test(&session->files))
 		ksplit_channel_close(&session->chan);
-	if (vcpu)
+	if (!IS_ERR_OR_NULL(vcpu))
 		ksplit_vcpu_put(vcpu);
-	if (vm)
+	if (!IS_ERR_OR_NULL(vm))
 		ksplit_vm_put(vm);
 	ksplit_session_put(session);
 }
 
 static int client_release(struct inode *inode, struct file *file)
 {
-	file_release(file->private_data);
+	file_free(file->private_data, true);
 	return 0;
 }
 
-/* What kind of file a call makes if it succeeds. */
-static enum ksplit_kind creates(u32 cmd)
+/* A descriptor for what a call made, or an error and no file. */
+static long file_install(struct ksplit_file *f)
 {
-	switch (cmd) {
-	case KVM_CREATE_VM:
-		return KSPLIT_FILE_VM;
-	case KVM_CREATE_VCPU:
-		return KSPLIT_FILE_VCPU;
-	case KVM_GET_STATS_FD:
-		return KSPLIT_FILE_STATS;
+	bool stats = f->gone.n.kind == KSPLIT_FILE_STATS;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file = ERR_PTR(fd);
+	char name[32];
+
+	snprintf(name, sizeof(name), f->vcpu ? "kvm-vcpu:%u" : stats ? "kvm-stats" : "kvm-vm",
+		 f->vcpu ? f->vcpu->id : 0);
+	if (fd >= 0)
+		file = anon_inode_getfile_fmode(name, &client_fops, f, stats ? O_RDONLY : O_RDWR,
+						stats ? FMODE_PREAD : 0);
+	if (!IS_ERR(file)) {
+		fd_install(fd, file);
+		return fd;
 	}
-	return KSPLIT_FILE_NONE;
+	if (fd >= 0)
+		put_unused_fd(fd);
+	file_free(f, true);
+	return PTR_ERR(file);
 }
 
-/*
- * A result that a client would use as a descriptor comes with a file; one that
- * it would use as an offset into a mapping is the stub's.
- */
-static bool result_allowed(struct ksplit_call *call, const struct ksplit_next *n)
-{
-	const struct kvm_create_device *cd = (void *)call->data;
-	u32 cmd = call->n.cmd;
+/* -------------------------------------------------- building calls -- */
 
+/* What the call is to make exists before the worker hears of it. */
+static int make_new(struct ksplit_call *call)
+{
+	struct ksplit_file *new, *f = call->f;
+	struct ksplit_session *session = f->session;
+	enum ksplit_kind kind = KSPLIT_FILE_NONE;
+
+	if (!f->vm && call->n.cmd == KVM_CREATE_VM)
+		kind = KSPLIT_FILE_VM;
+	if (call->n.kind == KSPLIT_FILE_VM && call->n.cmd == KVM_CREATE_VCPU)
+		kind = KSPLIT_FILE_VCPU;
+	if (f->vm && call->n.cmd == KVM_GET_STATS_FD)
+		kind = KSPLIT_FILE_STATS;
+	if (kind == KSPLIT_FILE_NONE)
+		return 0;
+	new = file_alloc(session, kind);
+	if (!new)
+		return -ENOMEM;
+	call->new = new;
+	if (kind == KSPLIT_FILE_VM) {
+		scoped_guard(mutex, &session->lock)
+			if (list_count_nodes(&session->vms) >= MAX_SESSION_VMS)
+				return -EMFILE;
+		new->vm = ksplit_vm_create(session, current->mm);
+		return PTR_ERR_OR_ZERO(new->vm);
+	}
+	new->vm = f->vm;
+	kref_get(&f->vm->ref);
+	if (kind == KSPLIT_FILE_STATS)
+		return 0;
+	new->vcpu = ksplit_vcpu_create(f->vm, call->n.arg);
+	if (IS_ERR(new->vcpu))
+		return PTR_ERR(new->vcpu);
+	new->chan = &new->vcpu->chan;
+	new->chan->kvm_run = kzalloc(KSPLIT_RUN_SIZE, GFP_KERNEL_ACCOUNT);
+	return new->chan->kvm_run ? 0 : -ENOMEM;
+}
+
+/**
+ * ksplit_result_allowed() - Whether a call may have a result
+ * @call: the call
+ * @n: the reply
+ *
+ * What a client would use as a descriptor is the stub's, and so is what it would
+ * use as an offset into a mapping.
+ */
+bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_next *n)
+{
 	/* -512 and beyond are the kernel's own (ERESTARTSYS). */
 	if (n->result < 0)
 		return n->result > -512;
 	if (call->n.op == KSPLIT_OP_READ)
 		return n->result <= n->out_len;
-	/* Nothing is ever put into the ring. */
-	if (cmd == KVM_CHECK_EXTENSION && call->n.arg == KVM_CAP_COALESCED_MMIO)
-		return !n->result;
-	/* No version has a device that a worker could make. */
-	if (cmd == KVM_CREATE_DEVICE)
-		return call->n.prefetched && cd->flags & KVM_CREATE_DEVICE_TEST;
-	return creates(cmd) == KSPLIT_FILE_NONE && cmd != KVM_CREATE_GUEST_MEMFD;
-}
-
-/**
- * ksplit_client_accept() - Check a reply, take the file it gives
- * @call: the call
- * @n: the reply
- * @vm: of this session that it names, or NULL
- * @vcpu: of this session that it names, or NULL
- *
- * Context: under the channel's lock.
- * Return: 0; -EINVAL (a result that this call may not have); -EBADF (that call
- * makes no such file, or not for this client).
- */
-int ksplit_client_accept(struct ksplit_call *call, const struct ksplit_next *n,
-			 struct ksplit_vm *vm, struct ksplit_vcpu *vcpu)
-{
-	struct ksplit_file *new = call->new, *f = call->f;
-
-	if (n->new_kind == KSPLIT_FILE_NONE)
-		return result_allowed(call, n) ? 0 : -EINVAL;
-	/* A VM comes of the open of /dev/kvm, all else of a VM. */
-	if (n->new_kind != creates(call->n.cmd) || !vm != !!f->vm ||
-	    (vm && vm->owner != call->client->mm) ||
-	    (n->new_kind == KSPLIT_FILE_VCPU && (!vcpu || vcpu->vm != f->vm)))
-		return -EBADF;
-	new->gone.n.kind = n->new_kind;
-	new->gone.n.handle = n->new_handle;
-	new->vm = vm ?: f->vm;
-	kref_get(&new->vm->ref);
-	if (vcpu) {
-		new->vcpu = vcpu;
-		new->chan = &vcpu->chan;
-		kref_get(&vcpu->ref);
+	switch (call->n.cmd) {
+	case KVM_CREATE_VM:
+	case KVM_CREATE_VCPU:
+	case KVM_GET_STATS_FD:
+	case KVM_CREATE_DEVICE:
+	case KVM_CREATE_GUEST_MEMFD:
+		return call->new;
+	case KVM_CHECK_EXTENSION:
+		/* Nothing is ever put into the ring. */
+		return call->n.arg != KVM_CAP_COALESCED_MMIO || !n->result;
 	}
-	return 0;
-}
-
-/* Gives a vCPU its pages: it has one file, ever. */
-static int make_run(struct ksplit_vcpu *vcpu)
-{
-	void *run = kzalloc(KSPLIT_RUN_SIZE, GFP_KERNEL_ACCOUNT);
-
-	if (!run)
-		return -ENOMEM;
-	if (!cmpxchg(&vcpu->chan.kvm_run, NULL, run))
-		return 0;
-	kfree(run);
-	return -EIO;
-}
-
-/* A descriptor for what a call on @f made, which it takes over, or an error. */
-static int file_install(struct ksplit_file *f, struct ksplit_file *new)
-{
-	static const char * const names[2][2] = {
-		{ "kvm-vm", "kvm-vcpu:%u" }, { "kvm-vm-stats", "kvm-vcpu-stats:%u" },
-	};
-	const struct ksplit_vcpu *vcpu = new->vcpu ?: f->vcpu;
-	bool stats = new->gone.n.kind == KSPLIT_FILE_STATS;
-	struct file *file;
-	char name[32];
-	int fd;
-
-	fd = new->vcpu ? make_run(new->vcpu) : 0;
-	if (!fd)
-		fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	snprintf(name, sizeof(name), names[stats][!!vcpu], vcpu ? vcpu->id : 0);
-	file = anon_inode_getfile_fmode(name, &client_fops, new, stats ? O_RDONLY : O_RDWR,
-					stats ? FMODE_PREAD : 0);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
-	fd_install(fd, file);
-	return fd;
-}
-
-/* -------------------------------------------------- building calls -- */
-
-/* How large a memory slot is, in pages. */
-static u64 slot_pages(struct ksplit_vm *vm, u32 key)
-{
-	struct ksplit_slot *slot;
-
-	guard(spinlock)(&vm->mmu_lock);
-	list_for_each_entry(slot, &vm->slots, node)
-		if (slot->key == key)
-			return slot->size >> PAGE_SHIFT;
-	return 0;
+	return true;
 }
 
 /* The stub enters the slot itself: a window can be of nothing else. */
-static long set_slot(struct ksplit_call *call)
+static int set_slot(struct ksplit_call *call)
 {
 	struct kvm_userspace_memory_region *mem = (void *)call->data;
 	struct ksplit_vm *vm = call->f->vm;
@@ -212,24 +176,24 @@ static long set_slot(struct ksplit_call *call)
 	return r;
 }
 
-/* Makes a call with what it needs; @new: what it may make. */
-static long make_call(struct ksplit_call *call)
+/* How much a worker may copy to the client's bitmap. */
+static void find_slot(struct ksplit_call *call)
 {
-	u32 cmd = call->n.op == KSPLIT_OP_IOCTL ? call->n.cmd : 0;
-	bool of_vm = call->n.kind == KSPLIT_FILE_VM;
+	struct ksplit_slot *slot;
 
-	/* The argument is read once, whatever the direction bits say. */
-	if (cmd && !copy_from_user(call->data, u64_to_user_ptr(call->n.arg), call->n.len))
-		call->n.prefetched = call->n.len;
-	if (of_vm && (cmd == KVM_SET_USER_MEMORY_REGION || cmd == KVM_SET_USER_MEMORY_REGION2))
+	if (call->n.cmd != KVM_GET_DIRTY_LOG || !call->n.prefetched)
+		return;
+	guard(spinlock)(&call->f->vm->mmu_lock);
+	slot = ksplit_slot_by_key(call->f->vm, *(u32 *)call->data);
+	call->slot_pages = slot ? slot->size >> PAGE_SHIFT : 0;
+}
+
+static int vm_call(struct ksplit_call *call)
+{
+	if (call->n.cmd == KVM_SET_USER_MEMORY_REGION ||
+	    call->n.cmd == KVM_SET_USER_MEMORY_REGION2)
 		return set_slot(call);
-	if (of_vm && cmd == KVM_GET_DIRTY_LOG && call->n.prefetched)
-		call->slot_pages = slot_pages(call->f->vm, *(u32 *)call->data);
-	if (creates(cmd) != KSPLIT_FILE_NONE) {
-		call->new = file_alloc(call->f->session);
-		if (IS_ERR(call->new))
-			return PTR_ERR(call->new);
-	}
+	find_slot(call);
 	return ksplit_call_serve(call);
 }
 
@@ -251,17 +215,22 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 
 	if (!data)
 		return -ENOMEM;
-	r = make_call(&call) ?: call.result;
+	/* The argument is read once, whatever the direction bits say. */
+	if (op == KSPLIT_OP_IOCTL && !copy_from_user(data, out, size))
+		call.n.prefetched = size;
+	r = make_new(&call);
+	if (!r)
+		r = f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call);
+	if (!r)
+		r = call.result;
 	if (copy_to_user(out, data + size, call.out_len))
 		r = -EFAULT;
-	if (IS_ERR_OR_NULL(call.new))
+	if (!call.new)
 		return r;
-	if (r >= 0 && call.new->gone.n.kind != KSPLIT_FILE_NONE) {
-		r = file_install(f, call.new);
-		if (r >= 0)
-			return r;
-	}
-	file_release(call.new);
+	call.new->gone.n.handle = call.new_handle;
+	if (r >= 0)
+		return file_install(call.new);
+	file_free(call.new, false);
 	return r;
 }
 
@@ -269,18 +238,18 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 
 static long set_sigmask(struct ksplit_file *f, struct kvm_signal_mask __user *arg)
 {
-	sigset_t sigset;
-	u32 len;
+	struct {
+		u32 len;
+		sigset_t sigset;
+	} __packed mask;
 
 	if (arg) {
-		if (get_user(len, &arg->len))
+		if (copy_from_user(&mask, arg, sizeof(mask)))
 			return -EFAULT;
-		if (len != sizeof(sigset))
+		if (mask.len != sizeof(mask.sigset))
 			return -EINVAL;
-		if (copy_from_user(&sigset, arg->sigset, sizeof(sigset)))
-			return -EFAULT;
-		sigdelsetmask(&sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
-		f->sigset = sigset;
+		f->sigset = mask.sigset;
+		sigdelsetmask(&f->sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
 	f->sigset_active = arg;
 	return 0;
@@ -289,19 +258,12 @@ static long set_sigmask(struct ksplit_file *f, struct kvm_signal_mask __user *ar
 /* The signal mask as upstream's kvm_sigset_activate() does it. */
 static long run(struct ksplit_file *f)
 {
-	struct ksplit_call call = {
-		.f = f,
-		.n = {
-			.op = KSPLIT_OP_IOCTL, .cmd = KVM_RUN,
-			.kind = KSPLIT_FILE_VCPU, .handle = f->gone.n.handle,
-		},
-	};
 	bool sigset = f->sigset_active;
 	long r;
 
 	if (sigset)
 		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
-	r = ksplit_call_serve(&call) ?: call.result;
+	r = forward(f, KSPLIT_OP_IOCTL, KVM_RUN, 0, NULL, 0);
 	if (sigset) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);
@@ -317,8 +279,6 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (f->vm && (f->vm->owner != current->mm || READ_ONCE(f->vm->dead)))
 		return -EIO;
-	if (_IOC_TYPE(cmd) != KVMIO)
-		return f->vcpu ? -EINVAL : -ENOTTY;
 	if (f->vcpu && cmd == KVM_RUN)
 		return arg ? -EINVAL : run(f);
 	if (f->vcpu && cmd == KVM_SET_SIGNAL_MASK)
@@ -358,14 +318,12 @@ static int client_open(struct inode *inode, struct file *file)
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	f = file_alloc(session);
-	if (IS_ERR(f))
+	f = file_alloc(session, KSPLIT_FILE_SYSTEM);
+	if (!f)
 		ksplit_channel_close(&session->chan);
-	else
-		f->gone.n.kind = KSPLIT_FILE_SYSTEM;
 	ksplit_session_put(session);
 	file->private_data = f;
-	return PTR_ERR_OR_ZERO(f);
+	return f ? 0 : -ENOMEM;
 }
 
 static const struct file_operations client_fops = {

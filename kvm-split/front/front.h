@@ -11,11 +11,9 @@
 #define KSPLIT_FRONT_H
 
 #include <linux/anon_inodes.h>
-#include <linux/cleanup.h>
 #include <linux/file.h>
 #include <linux/freezer.h>
 #include <linux/fs.h>
-#include <linux/kvm.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -28,7 +26,6 @@
 #include "ksplit.h"
 #include "pure/tails.h"
 
-#define KSPLIT_MAX_FILES	4096	/* of a session; its calls are as many as threads */
 #define KSPLIT_RUN_SIZE		(3 * PAGE_SIZE)	/* kvm_run, PIO data, coalesced ring */
 
 struct ksplit_call {
@@ -36,18 +33,19 @@ struct ksplit_call {
 	wait_queue_head_t wq;		/* the client's thread */
 	struct task_struct *client;
 	struct ksplit_file *f;		/* what the call is on */
-	struct ksplit_file *new;	/* what it may make */
+	struct ksplit_file *new;	/* what it is to make */
 	struct ksplit_next n;		/* id, op, ..., ready to hand out */
 	u8 *data;			/* n.len bytes prefetched, n.len that a reply brings */
 	u64 slot_pages;			/* of the slot whose bitmap it wants */
 	u32 out_len;
+	u64 new_handle;
 	u32 copies;			/* in progress: the client stays */
 	bool done;
 	long result;
 };
 
 struct ksplit_file {
-	struct ksplit_call gone;	/* tells the worker; until then kind and handle */
+	struct ksplit_call gone;	/* the news; until then kind and handle */
 	struct ksplit_session *session;
 	struct ksplit_vm *vm;		/* NULL: the open of /dev/kvm */
 	struct ksplit_vcpu *vcpu;	/* a vCPU's file only, as the rest */
@@ -72,7 +70,6 @@ void ksplit_channel_close(struct ksplit_channel *chan);
 
 /* chardev.c */
 int ksplit_chardev_init(void);
-int ksplit_client_accept(struct ksplit_call *call, const struct ksplit_next *n,
-			 struct ksplit_vm *vm, struct ksplit_vcpu *vcpu);
+bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_next *n);
 
 #endif /* KSPLIT_FRONT_H */

@@ -14,8 +14,6 @@
 
 #include "front.h"
 
-#define MAX_SESSION_VMS	16	/* for one open of /dev/kvm */
-
 static void session_free(struct kref *ref)
 {
 	struct ksplit_session *session;
@@ -55,27 +53,24 @@ static int session_release(struct inode *inode, struct file *file)
 	return session_end(file->private_data);
 }
 
-static long create_vm(struct ksplit_session *session, u64 id)
+/* The worker's descriptor for what a call is to make. */
+static long give_object(struct ksplit_session *session, u64 id)
 {
+	struct ksplit_vcpu *vcpu;
 	struct ksplit_call *call;
-	struct mm_struct *owner;
-	long r;
+	struct ksplit_vm *vm;
 
 	scoped_guard(spinlock, &session->chan.lock) {
 		call = ksplit_call_find(&session->chan, id, false);
 		if (!call)
 			return -ENOENT;
-		if (call->n.cmd != KVM_CREATE_VM || call->f->vm)
+		if (!call->new || call->new->gone.n.kind == KSPLIT_FILE_STATS)
 			return -EINVAL;
-		owner = call->client->mm;
-		mmget(owner);
+		vm = call->new->vm;
+		vcpu = call->new->vcpu;
+		kref_get(vcpu ? &vcpu->ref : &vm->ref);
 	}
-	scoped_guard(mutex, &session->lock)
-		r = list_count_nodes(&session->vms) < MAX_SESSION_VMS ? 0 : -EMFILE;
-	if (!r)
-		r = ksplit_vm_create(session, owner);
-	mmput(owner);
-	return r;
+	return ksplit_vm_fd(vm, vcpu);
 }
 
 static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd __user *arg)
@@ -119,16 +114,14 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return -EIO;
 	ksplit_count(sysc_worker);
 	switch (cmd) {
-	case KSPLIT_GET_INFO:
-		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
 	case KSPLIT_NEXT:
 		return ksplit_channel_next(&session->chan, NULL, argp);
 	case KSPLIT_COPY:
 		return ksplit_copy(&session->chan, argp);
 	case KSPLIT_EVENTFD:
 		return take_eventfd(session, argp);
-	case KSPLIT_CREATE_VM:
-		return create_vm(session, arg);
+	case KSPLIT_OBJECT:
+		return give_object(session, arg);
 	}
 	return -ENOTTY;
 }

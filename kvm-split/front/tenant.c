@@ -173,7 +173,6 @@ static ssize_t split_read(struct file *file, char __user *buf, size_t size, loff
 			return -EAGAIN;
 		t->reported = true;
 		want.uid = from_kuid_munged(current_user_ns(), t->uid);
-		want.pid = t->pid;
 	}
 	return copy_to_user(buf, &want, sizeof(want)) ? -EFAULT : sizeof(want);
 }
@@ -264,10 +263,8 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 
 	scoped_guard(spinlock, &lock) {
 		t = tenant_get(uid);
-		if (t && !t->waiters++) {
-			t->pid = task_tgid_nr(current);
+		if (t && !t->waiters++)
 			t->reported = false;
-		}
 	}
 	if (t) {
 		wake_up_all(&wq);

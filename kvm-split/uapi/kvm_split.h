@@ -12,8 +12,8 @@
  *	control	 open("/dev/kvm-split"), root only: the launcher
  *	tenant	 KSPLIT_BIND on control: one uid's supervisor
  *	session	 KSPLIT_SERVE on tenant: one worker, serves one open of /dev/kvm
- *	VM	 KSPLIT_CREATE_VM on session
- *	vCPU	 KSPLIT_CREATE_VCPU on VM
+ *	VM	 KSPLIT_OBJECT on session, during KVM_CREATE_VM
+ *	vCPU	 KSPLIT_OBJECT on session, during KVM_CREATE_VCPU
  */
 #ifndef _UAPI_KVM_SPLIT_H
 #define _UAPI_KVM_SPLIT_H
@@ -53,13 +53,11 @@ struct ksplit_bind {
 /**
  * struct ksplit_want - what read() on control returns: an open that waits
  * @uid:	a user without tenant who opened /dev/kvm
- * @pid:	the process that did, for the log
  *
  * Each user is told once.  read() does not wait: -EAGAIN; poll() does.
  */
 struct ksplit_want {
 	__u32 uid;
-	__u32 pid;
 };
 
 #define KSPLIT_GET_VERSION	_IO(KSPLITIO, 0x00)
@@ -109,7 +107,7 @@ struct ksplit_msr {
  * @nr_msrs:		how many of @msr are used
  * @msr:		host MSRs that KVM reads for its own set-up
  *
- * This call works on control, tenant and session.
+ * This call works on control and tenant.
  */
 struct ksplit_info {
 	__u32 abi_version;
@@ -151,7 +149,7 @@ enum ksplit_kind {
 	KSPLIT_FILE_SYSTEM,	/* the open of /dev/kvm itself */
 	KSPLIT_FILE_VM,
 	KSPLIT_FILE_VCPU,
-	KSPLIT_FILE_DEVICE,	/* refused: no device in this version */
+	KSPLIT_FILE_DEVICE,	/* none in this version */
 	KSPLIT_FILE_STATS,
 };
 
@@ -160,12 +158,10 @@ enum ksplit_kind {
 /**
  * struct ksplit_next - KSPLIT_NEXT: reply to a call and wait for the next one
  * @reply_to:	in: id of the call replied to, 0: none
- * @result:	in: what the client's system call returns (>= -4095).  When a
- *		new file is returned the result is its descriptor number and
- *		this value is ignored
- * @new_kind:	in: enum ksplit_kind of the file to give to the client
- * @new_fd:	in: back VM or vCPU descriptor of that file, -1 for a stats file
- * @new_handle:	in: the worker's name for the new file, carried by its calls
+ * @result:	in: what the client's system call returns (> -512).  If
+ *		KVM_CREATE_VM, KVM_CREATE_VCPU or KVM_GET_STATS_FD succeed, the
+ *		client gets a file, and this value is ignored
+ * @new_handle:	in: the worker's name for that file, carried by its calls
  * @out:	in: address of bytes for the client at its arg, 0: none
  * @out_len:	in: how many, at most @len
  * @pad:	0
@@ -189,15 +185,13 @@ enum ksplit_kind {
  *
  * Returns 0, or -EINTR (call again, the reply was given), -ESHUTDOWN (the
  * client has closed everything: the worker should exit), -ENOENT (no such call
- * is in progress), -EINVAL, -EBADF for a reply that was not accepted (the call
- * then failed with -EIO for the client; a vCPU's takes its VM with it), -EFAULT
- * for memory that is not there (nothing has happened).
+ * is in progress), -EINVAL for a reply that was not accepted (the call then
+ * failed with -EIO for the client; a vCPU's takes its VM with it), -EFAULT for
+ * memory that is not there (nothing has happened).
  */
 struct ksplit_next {
 	__u64 reply_to;
 	__s64 result;
-	__u32 new_kind;
-	__s32 new_fd;
 	__u64 new_handle;
 	__u64 out;
 	__u32 out_len;
@@ -265,11 +259,11 @@ struct ksplit_eventfd {
 #define KSPLIT_EVENTFD		_IOWR(KSPLITIO, 0x23, struct ksplit_eventfd)
 
 /*
- * KSPLIT_CREATE_VM: argument is the id of the KVM_CREATE_VM call in progress.
- * The VM's owner is the address space of the client's process.  Returns the
- * VM descriptor.
+ * KSPLIT_OBJECT: argument is the id of a KVM_CREATE_VM or KVM_CREATE_VCPU call
+ * in progress, for which the stub has made a VM, owned by the address space of
+ * the client's process, or a vCPU.  Returns its descriptor.
  */
-#define KSPLIT_CREATE_VM	_IO(KSPLITIO, 0x24)
+#define KSPLIT_OBJECT		_IO(KSPLITIO, 0x24)
 
 /* ----------------------------------------------------------------- VM -- */
 
@@ -339,7 +333,6 @@ enum ksplit_flush_what {
 				 * (nested ones) */
 };
 
-#define KSPLIT_CREATE_VCPU	_IO(KSPLITIO, 0x30)	/* arg: vCPU id */
 #define KSPLIT_WINDOW_FAULT	_IOWR(KSPLITIO, 0x31, struct ksplit_fault)
 #define KSPLIT_FAULT_IN		_IOWR(KSPLITIO, 0x32, struct ksplit_fault)
 #define KSPLIT_FLUSH		_IOW(KSPLITIO, 0x33, struct ksplit_flush)

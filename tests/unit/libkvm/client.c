@@ -71,7 +71,7 @@ long client_ioctl(uint64_t handle, unsigned long cmd, unsigned long arg)
 	if (cmd == KVM_CREATE_VM)
 		call.back_fd = ksplit_ops->create_vm(call.id);
 	if (cmd == KVM_CREATE_VCPU)
-		call.back_fd = ksplit_ops->create_vcpu(ksplit_file_vm_fd(handle),
+		call.back_fd = ksplit_ops->create_vcpu(call.id, ksplit_file_vm_fd(handle),
 						       arg);
 	if (slot) {
 		vm_fd = ksplit_file_vm_fd(handle);

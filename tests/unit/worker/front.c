@@ -30,6 +30,8 @@ struct call {
 	struct cfile *file;
 	int taken, done;
 	long result;
+	__u32 new_kind;		/* what it makes */
+	int object;		/* that the worker took, 0: none */
 	struct cfile *new;
 };
 
@@ -77,26 +79,26 @@ static int reply(struct ksplit_next *n)
 		c->result = n->result < 0 ? n->result : (long)n->out_len;
 	if (c->cmd == KVM_RUN && c->op == KSPLIT_OP_IOCTL)
 		memcpy(c->file->run, (void *)n->kvm_run, sizeof(c->file->run));
-	if (n->new_kind != KSPLIT_FILE_NONE && refuse) {
+	if (c->new_kind != KSPLIT_FILE_NONE && n->result >= 0 && refuse) {
 		refuse = 0;
 		c->result = -EIO;
 		c->done = 1;
 		pthread_cond_broadcast(&cond);
-		return -ENOMEM;
+		return -EINVAL;
 	}
-	if (n->new_kind != KSPLIT_FILE_NONE) {
-		ck_assert_int_ge(n->result, 0);
+	if (c->new_kind != KSPLIT_FILE_NONE && n->result >= 0) {
+		ck_assert_uint_ne(n->new_handle, 0);
 		c->new = calloc(1, sizeof(*c->new));
-		c->new->kind = n->new_kind;
+		c->new->kind = c->new_kind;
 		c->new->handle = n->new_handle;
-		c->new->fd = n->new_kind == KSPLIT_FILE_VCPU ? n->new_fd
-							     : SESSION_FD;
-		if (n->new_kind == KSPLIT_FILE_VM ||
-		    n->new_kind == KSPLIT_FILE_VCPU)
-			ck_assert_int_ge(n->new_fd, 0);
-		else
-			ck_assert_int_eq(n->new_fd, -1);
+		c->new->fd = SESSION_FD;
+		if (c->new_kind == KSPLIT_FILE_VCPU)
+			c->new->fd = c->object;
+		if (c->new_kind != KSPLIT_FILE_STATS)
+			ck_assert_int_gt(c->object, 0);
 		c->result = 0;
+	} else {
+		ck_assert_uint_eq(n->new_handle, 0);
 	}
 	c->done = 1;
 	pthread_cond_broadcast(&cond);
@@ -186,6 +188,44 @@ static int front_eventfd(struct ksplit_eventfd *e)
 	return fcntl(e->client_fd, F_DUPFD, REAL_FD);
 }
 
+static int take(__u64 id, int kind, int object)
+{
+	struct call *c;
+
+	pthread_mutex_lock(&lock);
+	c = find(id);
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->new_kind, kind);
+	if (object > 0)
+		c->object = object;
+	pthread_mutex_unlock(&lock);
+	return object;
+}
+
+static int front_create_vm(__u64 call)
+{
+	return take(call, KSPLIT_FILE_VM, ksplit_ops_fake.create_vm(call));
+}
+
+static int front_create_vcpu(__u64 call, int vm, __u32 id)
+{
+	return take(call, KSPLIT_FILE_VCPU,
+		    ksplit_ops_fake.create_vcpu(call, vm, id));
+}
+
+static __u32 makes(const struct cfile *f, unsigned int cmd)
+{
+	switch (cmd) {
+	case KVM_CREATE_VM:
+		return f->kind == KSPLIT_FILE_SYSTEM ? KSPLIT_FILE_VM : 0;
+	case KVM_CREATE_VCPU:
+		return f->kind == KSPLIT_FILE_VM ? KSPLIT_FILE_VCPU : 0;
+	case KVM_GET_STATS_FD:
+		return KSPLIT_FILE_STATS;
+	}
+	return 0;
+}
+
 static void *last_window;
 
 static int front_map_window(int vm, __u64 addr, __u64 size, __u32 slot)
@@ -237,6 +277,7 @@ long front_ioctl(struct cfile *f, unsigned int cmd, unsigned long arg,
 	long r;
 
 	c->cmd = cmd;
+	c->new_kind = makes(f, cmd);
 	c->arg = arg;
 	c->out_max = _IOC_SIZE(cmd) < KSPLIT_PREFETCH_MAX ? _IOC_SIZE(cmd)
 							  : KSPLIT_PREFETCH_MAX;
@@ -331,6 +372,8 @@ void front_init(void)
 	front_ops.next = front_next;
 	front_ops.copy = front_copy;
 	front_ops.eventfd = front_eventfd;
+	front_ops.create_vm = front_create_vm;
+	front_ops.create_vcpu = front_create_vcpu;
 	front_ops.map_window = front_map_window;
 	front_ops.close = front_close;
 }
