@@ -366,16 +366,13 @@ void ksplit_root_unload(struct ksplit_vcpu *vcpu);
  * enum ksplit_fault_result, -EFAULT or -ENOMEM. */
 int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
 long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
-/* Under mmu_lock: raises tlb_gen and kicks.  Whoever took a right out of a root
- * calls it before it gives the lock up. */
-void ksplit_ept_flush_cpus(struct ksplit_vm *vm);
-/* Under mmu_lock: takes the owner's range [start, end) out of every root.
- * Returns whether anything was there (the caller flushes the CPUs). */
-bool ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
+/* Under mmu_lock: takes the owner's range [start, end) out of every root and
+ * every CPU. */
+void ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
-/* Under mmu_lock: detaches every root / every root that is not linear.
- * Returns whether there was one (the caller flushes the CPUs). */
+/* Under mmu_lock: detaches every root / every root that is not linear, and
+ * flushes the CPUs.  Returns whether there was one. */
 bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */

@@ -56,13 +56,12 @@ static u64 *ksplit_ept_child(u64 entry)
 	return phys_to_virt(entry & KSPLIT_EPT_ADDR);
 }
 
-/**
- * ksplit_ept_flush_cpus - no CPU uses an older translation afterwards
- * @vm: the VM
- *
- * Context: under mmu_lock, interrupts on.
+/*
+ * No CPU uses an older translation afterwards.  Whoever took a right out of a
+ * root calls it before it gives the lock up.  Interrupts on.
  */
-void ksplit_ept_flush_cpus(struct ksplit_vm *vm)
+static void ksplit_ept_flush_cpus(struct ksplit_vm *vm)
+	__must_hold(&vm->mmu_lock)
 {
 	lockdep_assert_held(&vm->mmu_lock);
 	atomic64_inc(&vm->tlb_gen);
@@ -181,12 +180,12 @@ static void ksplit_root_drop(struct ksplit_vm *vm, struct ksplit_root *root)
 }
 
 /**
- * ksplit_ept_drop_roots - detaches roots
+ * ksplit_ept_drop_roots - detaches roots and flushes the CPUs
  * @vm: the VM
  * @nonlinear_only: only those that are not linear
  *
- * Context: under mmu_lock.  The caller flushes the CPUs if there was one.
- * Return: whether there was one.
+ * Context: under mmu_lock, interrupts on.
+ * Return: whether there was one; without, nothing was flushed.
  */
 bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only)
 {
@@ -198,10 +197,13 @@ bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only)
 			ksplit_root_drop(vm, root);
 			found = true;
 		}
+	if (found)
+		ksplit_ept_flush_cpus(vm);
 	return found;
 }
 
-static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
+/* Takes what slots have there out of every root, and flushes the CPUs. */
+static void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
 	bool found = false;
@@ -209,26 +211,28 @@ static bool ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end
 
 	sum = ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_LOOK, NULL);
 	if (!sum)
-		return false;
+		return;
 	ksplit_count(ept_zaps);
-	if (sum > KSPLIT_ZAP_MAX / max(vm->nr_roots, 1u))
-		return ksplit_ept_drop_roots(vm, false);
+	if (sum > KSPLIT_ZAP_MAX / max(vm->nr_roots, 1u)) {
+		ksplit_ept_drop_roots(vm, false);
+		return;
+	}
 	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
-	return ksplit_ept_drop_roots(vm, true) || found;
+	if (!ksplit_ept_drop_roots(vm, true) && found)
+		ksplit_ept_flush_cpus(vm);
 }
 
 /**
- * ksplit_ept_zap_hva - takes owner memory out of every root
+ * ksplit_ept_zap_hva - takes owner memory out of every root and every CPU
  * @vm: the VM
  * @start: first owner address
  * @end: end of them, exclusive
  *
- * Context: under mmu_lock.  The caller flushes the CPUs if there was anything.
- * Return: whether there was anything.
+ * Context: under mmu_lock, interrupts on.
  */
-bool ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end)
+void ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end)
 {
-	return ksplit_ept_zap(vm, false, start, end);
+	ksplit_ept_zap(vm, false, start, end);
 }
 
 /**
@@ -268,9 +272,8 @@ static u32 ksplit_table_free(u64 *table, unsigned int level)
 
 static void ksplit_ept_uncharge(struct ksplit_vm *vm, u32 pages)
 {
-	spin_lock(&vm->mmu_lock);
-	vm->ept_pages -= pages;
-	spin_unlock(&vm->mmu_lock);
+	scoped_guard(spinlock, &vm->mmu_lock)
+		vm->ept_pages -= pages;
 	ksplit_count_add(ept_pages, -(long)pages);
 }
 
@@ -289,9 +292,8 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 
 	if (list_empty_careful(&vm->dead_roots))
 		return;
-	spin_lock(&vm->mmu_lock);
-	list_splice_init(&vm->dead_roots, &dead);
-	spin_unlock(&vm->mmu_lock);
+	scoped_guard(spinlock, &vm->mmu_lock)
+		list_splice_init(&vm->dead_roots, &dead);
 
 	list_for_each_entry_safe(root, next, &dead, node) {
 		pages = 0;
@@ -312,10 +314,8 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
  */
 void ksplit_ept_destroy(struct ksplit_vm *vm)
 {
-	spin_lock(&vm->mmu_lock);
-	if (ksplit_ept_drop_roots(vm, false))
-		ksplit_ept_flush_cpus(vm);
-	spin_unlock(&vm->mmu_lock);
+	scoped_guard(spinlock, &vm->mmu_lock)
+		ksplit_ept_drop_roots(vm, false);
 	ksplit_ept_reap(vm);
 }
 
@@ -469,15 +469,14 @@ static bool ksplit_refill_slot(struct ksplit_vm *vm, struct ksplit_refill *f)
 	struct ksplit_slot *slot;
 
 	f->window = f->walk.addr + (f->walk.gpa & mask & PAGE_MASK);
-	spin_lock(&vm->mmu_lock);
+	guard(spinlock)(&vm->mmu_lock);
 	slot = ksplit_slot_by_window(vm, f->window);
-	if (slot) {
-		f->hva = slot->hva + (f->window - slot->window);
-		if (slot->readonly)
-			f->walk.rights &= ~KSPLIT_EPT_W;
-	}
-	spin_unlock(&vm->mmu_lock);
-	return slot;
+	if (!slot)
+		return false;
+	f->hva = slot->hva + (f->window - slot->window);
+	if (slot->readonly)
+		f->walk.rights &= ~KSPLIT_EPT_W;
+	return true;
 }
 
 /*
@@ -518,39 +517,19 @@ unlock:
 }
 
 /*
- * The level at which the owner maps a page, as upstream's
- * host_pfn_mapping_level(): under mmu_lock with no invalidation in progress the
- * entries stay, and with interrupts off so do the tables.
+ * The level at which the owner maps a page that was got since f->seq.  Under
+ * mmu_lock with no invalidation in progress the entries that map it stay what
+ * they are, leaf or table: whoever changes that first waits for the lock in the
+ * notifier.  With interrupts off the tables stay in any case.
  */
 static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva)
 {
-	unsigned int level = 1;
-	unsigned long flags;
-	pgd_t pgd;
-	p4d_t p4d;
-	pud_t pud;
-	pmd_t pmd;
+	unsigned int level;
+	pte_t *pte;
 
-	local_irq_save(flags);
-	pgd = READ_ONCE(*pgd_offset(mm, hva));
-	if (pgd_none(pgd))
-		goto out;
-	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
-	if (p4d_none(p4d) || !p4d_present(p4d))
-		goto out;
-	pud = READ_ONCE(*pud_offset(&p4d, hva));
-	if (pud_none(pud) || !pud_present(pud))
-		goto out;
-	if (pud_leaf(pud)) {
-		level = 3;
-		goto out;
-	}
-	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	if (!pmd_none(pmd) && pmd_present(pmd) && pmd_leaf(pmd))
-		level = 2;
-out:
-	local_irq_restore(flags);
-	return level;
+	guard(irqsave)();
+	pte = lookup_address_in_pgd(pgd_offset(mm, hva), hva, &level);
+	return pte && pte_present(*pte) ? level : 1;
 }
 
 /* How large a leaf may be, its executability aside. */
@@ -659,9 +638,8 @@ static int ksplit_refill(struct ksplit_vm *vm, struct ksplit_root *root, struct 
 	int r;
 
 	for (;;) {
-		spin_lock(&vm->mmu_lock);
-		r = ksplit_refill_locked(vm, root, f);
-		spin_unlock(&vm->mmu_lock);
+		scoped_guard(spinlock, &vm->mmu_lock)
+			r = ksplit_refill_locked(vm, root, f);
 		if (r != -EAGAIN)
 			break;
 		f->spare = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -745,7 +723,6 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 {
 	struct ksplit_root *root;
 	struct ksplit_flush f;
-	bool found = false;
 
 	if (copy_from_user(&f, arg, sizeof(f)))
 		return -EFAULT;
@@ -759,20 +736,18 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 	switch (f.what) {
 	case KSPLIT_FLUSH_BACKING:
-		found = ksplit_ept_zap(vm, true, f.start, f.end);
+		ksplit_ept_zap(vm, true, f.start, f.end);
 		break;
 	case KSPLIT_FLUSH_ROOT:
 		root = ksplit_root_find(vm, f.start);
 		if (root) {
 			ksplit_root_drop(vm, root);
-			found = true;
+			ksplit_ept_flush_cpus(vm);
 		}
 		break;
 	default:
-		found = ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_NONLINEAR);
+		ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_NONLINEAR);
 	}
-	if (found)
-		ksplit_ept_flush_cpus(vm);
 	spin_unlock(&vm->mmu_lock);
 	ksplit_ept_reap(vm);
 	return 0;

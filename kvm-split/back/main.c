@@ -65,6 +65,7 @@ fault:
 static int ksplit_cpu_on(void)
 {
 	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	unsigned int i;
 	int r;
 
 	if (c->on)
@@ -79,15 +80,12 @@ static int ksplit_cpu_on(void)
 		return r;
 	}
 	c->on = true;
-	rdmsrl_safe(MSR_STAR, &c->host_msr[KSPLIT_MSR_STAR]);
-	rdmsrl_safe(MSR_LSTAR, &c->host_msr[KSPLIT_MSR_LSTAR]);
-	rdmsrl_safe(MSR_CSTAR, &c->host_msr[KSPLIT_MSR_CSTAR]);
-	rdmsrl_safe(MSR_SYSCALL_MASK, &c->host_msr[KSPLIT_MSR_SYSCALL_MASK]);
-	rdmsrl_safe(MSR_TSC_AUX, &c->host_msr[KSPLIT_MSR_TSC_AUX]);
+	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
+		rdmsrl_safe(ksplit_syscall_msrs[i], &c->host_msr[i]);
 	return 0;
 }
 
-static void ksplit_cpu_off(void)
+static void ksplit_cpu_off(void *unused)
 {
 	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
 
@@ -101,12 +99,10 @@ static void ksplit_cpu_off(void)
 
 static int ksplit_cpu_online(unsigned int cpu)
 {
-	unsigned long flags;
 	int r;
 
-	local_irq_save(flags);
-	r = ksplit_cpu_on();
-	local_irq_restore(flags);
+	scoped_guard(irqsave)
+		r = ksplit_cpu_on();
 	if (r)
 		pr_err("kvm-split: VMXON failed on CPU %u: %d\n", cpu, r);
 	return r;
@@ -114,17 +110,14 @@ static int ksplit_cpu_online(unsigned int cpu)
 
 static int ksplit_cpu_offline(unsigned int cpu)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	ksplit_cpu_off();
-	local_irq_restore(flags);
+	guard(irqsave)();
+	ksplit_cpu_off(NULL);
 	return 0;
 }
 
 static int ksplit_suspend(void *data)
 {
-	ksplit_cpu_off();
+	ksplit_cpu_off(NULL);
 	return 0;
 }
 
@@ -134,15 +127,10 @@ static void ksplit_resume(void *data)
 		WARN_ON(ksplit_cpu_on());
 }
 
-static void ksplit_shutdown_cpu(void *unused)
-{
-	ksplit_cpu_off();
-}
-
 static void ksplit_shutdown(void *data)
 {
 	kvm_rebooting = true;
-	on_each_cpu(ksplit_shutdown_cpu, NULL, 1);
+	on_each_cpu(ksplit_cpu_off, NULL, 1);
 }
 
 static const struct syscore_ops ksplit_syscore_ops = {
@@ -177,20 +165,20 @@ static void ksplit_emergency(void)
  */
 int ksplit_hw_get(void)
 {
-	int r = 0;
+	int r;
 
-	mutex_lock(&ksplit_hw_lock);
+	guard(mutex)(&ksplit_hw_lock);
 	if (!ksplit_hw_users) {
 		cpu_emergency_register_virt_callback(ksplit_emergency);
 		r = cpuhp_setup_state(CPUHP_AP_KVM_ONLINE, "kvm-split:online",
 				      ksplit_cpu_online, ksplit_cpu_offline);
-		if (r)
+		if (r) {
 			cpu_emergency_unregister_virt_callback(ksplit_emergency);
+			return r;
+		}
 	}
-	if (!r)
-		ksplit_hw_users++;
-	mutex_unlock(&ksplit_hw_lock);
-	return r;
+	ksplit_hw_users++;
+	return 0;
 }
 
 /**
@@ -200,12 +188,11 @@ int ksplit_hw_get(void)
  */
 void ksplit_hw_put(void)
 {
-	mutex_lock(&ksplit_hw_lock);
+	guard(mutex)(&ksplit_hw_lock);
 	if (!--ksplit_hw_users) {
 		cpuhp_remove_state(CPUHP_AP_KVM_ONLINE);
 		cpu_emergency_unregister_virt_callback(ksplit_emergency);
 	}
-	mutex_unlock(&ksplit_hw_lock);
 }
 
 /* ---------------------------------------------- what is there -- */
@@ -222,7 +209,7 @@ static u64 __init ksplit_rdmsr(u32 msr)
 static int __init ksplit_probe_fields(void)
 {
 	struct vmcs_region *region;
-	unsigned long flags, value;
+	unsigned long value;
 	unsigned int slot;
 	int r;
 
@@ -231,7 +218,7 @@ static int __init ksplit_probe_fields(void)
 		return -ENOMEM;
 	region->revision = (u32)ksplit_hw.msr[0];
 
-	local_irq_save(flags);
+	local_irq_disable();
 	r = ksplit_cpu_on();
 	if (!r) {
 		if (vmx_clear(__pa(region)) || vmx_ptrld(__pa(region)))
@@ -239,11 +226,11 @@ static int __init ksplit_probe_fields(void)
 		for (slot = 0; !r && slot < KSPLIT_NR_SLOTS; slot++)
 			if (ksplit_fields[slot].present &&
 			    vmx_read_ok(ksplit_fields[slot].encoding, &value))
-				__set_bit(slot, (unsigned long *)ksplit_hw.supported);
+				ksplit_slot_set(ksplit_hw.supported, slot);
 		vmx_clear(__pa(region));
-		ksplit_cpu_off();
+		ksplit_cpu_off(NULL);
 	}
-	local_irq_restore(flags);
+	local_irq_enable();
 	free_page((unsigned long)region);
 	return r;
 }
@@ -353,7 +340,6 @@ static int __init ksplit_init_hw(void)
 	ksplit_init_l1tf();
 	hw->maxphyaddr = boot_cpu_data.x86_phys_bits;
 	hw->virt_bits = boot_cpu_data.x86_virt_bits;
-	hw->xcr0 = 0;
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
 		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
 			   fpu_user_cfg.default_features;

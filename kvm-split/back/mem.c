@@ -119,8 +119,7 @@ static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	__must_hold(&vm->mmu_lock)
 {
 	ksplit_mem_changed(vm);
-	if (ksplit_ept_zap_hva(vm, slot->hva, slot->hva + slot->size))
-		ksplit_ept_flush_cpus(vm);
+	ksplit_ept_zap_hva(vm, slot->hva, slot->hva + slot->size);
 }
 
 /* The owner's [start, end) changes: nobody may start to use these pins. */
@@ -163,7 +162,7 @@ static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct ksplit_slot_cha
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 {
 	u32 max = min_t(u32, vm->session->tenant->max_slots, KSPLIT_MAX_SLOTS);
-	struct ksplit_slot *slot;
+	struct ksplit_slot *slot __free(kfree) = NULL;
 	int r = 0;
 
 	c->created = false;
@@ -185,29 +184,22 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 	slot->hva = c->hva;
 	slot->readonly = c->flags & KVM_MEM_READONLY;
 
-	if (mutex_lock_killable(&vm->slots_lock)) {
-		r = -EINTR;
-		goto free;
-	}
-	if (ksplit_slot_by_key(vm, c->key))
-		goto unlock;
-	if (vm->nr_slots >= max) {
+	if (mutex_lock_killable(&vm->slots_lock))
+		return -EINTR;
+	c->created = !ksplit_slot_by_key(vm, c->key);
+	if (c->created && vm->nr_slots >= max) {
 		ksplit_vm_err(vm, "limit of %u memory slots reached", max);
+		c->created = false;
 		r = -ENOSPC;
-		goto unlock;
 	}
-	spin_lock(&vm->mmu_lock);
-	list_add_tail(&slot->node, &vm->slots);
-	vm->nr_slots++;
-	vm->ept_pages_max += ksplit_slot_ept_pages(slot);
-	spin_unlock(&vm->mmu_lock);
-	ksplit_count(slots);
-	c->created = true;
-	slot = NULL;
-unlock:
+	if (c->created) {
+		guard(spinlock)(&vm->mmu_lock);
+		vm->nr_slots++;
+		vm->ept_pages_max += ksplit_slot_ept_pages(slot);
+		list_add_tail(&no_free_ptr(slot)->node, &vm->slots);
+		ksplit_count(slots);
+	}
 	mutex_unlock(&vm->slots_lock);
-free:
-	kfree(slot);
 	return r;
 }
 
@@ -275,10 +267,9 @@ static void ksplit_slot_unpin(struct ksplit_vm *vm, struct ksplit_slot *slot)
 
 	do {
 		pin.page = NULL;
-		mutex_lock(&vm->slots_lock);
-		if (xa_find(&slot->pages, &index, ULONG_MAX, XA_PRESENT))
-			pin = ksplit_record_take(vm, slot, index);
-		mutex_unlock(&vm->slots_lock);
+		scoped_guard(mutex, &vm->slots_lock)
+			if (xa_find(&slot->pages, &index, ULONG_MAX, XA_PRESENT))
+				pin = ksplit_record_take(vm, slot, index);
 		ksplit_unpin(&pin);
 	} while (pin.page);
 }
@@ -330,9 +321,8 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
 		*pin = ksplit_record_take(vm, slot, index);
 		slot->hand = index + 1;
 		if (round) {
-			spin_lock(&vm->mmu_lock);
+			guard(spinlock)(&vm->mmu_lock);
 			list_move_tail(&slot->node, &vm->slots);
-			spin_unlock(&vm->mmu_lock);
 		}
 		return true;
 	}
@@ -356,9 +346,8 @@ void ksplit_windows_sync(struct ksplit_vm *vm)
 			return;
 		mutex_lock(&vm->slots_lock);
 		/* Before the search: what is marked later raises it again. */
-		spin_lock(&vm->mmu_lock);
-		WRITE_ONCE(vm->windows_stale, false);
-		spin_unlock(&vm->mmu_lock);
+		scoped_guard(spinlock, &vm->mmu_lock)
+			WRITE_ONCE(vm->windows_stale, false);
 		if (ksplit_window_take(vm, KSPLIT_PAGE_STALE, &pin))
 			WRITE_ONCE(vm->windows_stale, true);
 		mutex_unlock(&vm->slots_lock);
@@ -409,13 +398,12 @@ void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool
 	bool drop = success ? !c->size : c->created;
 	struct ksplit_slot *slot;
 
-	mutex_lock(&vm->slots_lock);
-	slot = ksplit_slot_by_key(vm, c->key);
-	if (slot && drop)
-		ksplit_slot_detach(vm, slot);
-	mutex_unlock(&vm->slots_lock);
-
-	if (slot && drop) {
+	scoped_guard(mutex, &vm->slots_lock) {
+		slot = drop ? ksplit_slot_by_key(vm, c->key) : NULL;
+		if (slot)
+			ksplit_slot_detach(vm, slot);
+	}
+	if (slot) {
 		ksplit_slot_unmap(vm, slot);
 		ksplit_slot_put(slot);
 	}
@@ -441,13 +429,12 @@ static void ksplit_window_close(struct vm_area_struct *vma)
 	mutex_lock(&vm->slots_lock);
 	ours = slot->vma == vma;
 	if (ours) {
+		guard(spinlock)(&vm->mmu_lock);
 		slot->vma = NULL;
-		spin_lock(&vm->mmu_lock);
 		/* The worker cannot name these leaves any more. */
 		if (!slot->dead)
 			ksplit_slot_zap(vm, slot);
 		slot->window = 0;
-		spin_unlock(&vm->mmu_lock);
 	}
 	mutex_unlock(&vm->slots_lock);
 	if (ours)
@@ -473,26 +460,20 @@ static vm_fault_t ksplit_window_vm_fault(struct vm_fault *vmf)
 	struct ksplit_vm *vm = vma->vm_file->private_data;
 	unsigned long index = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
 	vm_flags_t flags = vma->vm_flags;
-	vm_fault_t ret = VM_FAULT_SIGSEGV;
 	struct page *page;
-	bool writable;
 
-	mutex_lock(&vm->slots_lock);
+	guard(mutex)(&vm->slots_lock);
 	if (slot->dead || slot->vma != vma)
-		goto out;
+		return VM_FAULT_SIGSEGV;
 	page = xa_load(&slot->pages, index);
 	if (!page || xa_get_mark(&slot->pages, index, KSPLIT_PAGE_STALE))
-		goto out;
-	writable = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
-	if (!writable) {
+		return VM_FAULT_SIGSEGV;
+	if (!xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE)) {
 		if (vmf->flags & FAULT_FLAG_WRITE)
-			goto out;
+			return VM_FAULT_SIGSEGV;
 		flags &= ~(VM_WRITE | VM_SHARED);
 	}
-	ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), vm_get_page_prot(flags));
-out:
-	mutex_unlock(&vm->slots_lock);
-	return ret;
+	return vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), vm_get_page_prot(flags));
 }
 
 /*
@@ -526,22 +507,19 @@ int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
 {
 	const unsigned long pages = KSPLIT_SLOT_MAX >> PAGE_SHIFT;
 	struct ksplit_slot *slot;
-	int r = 0;
 
 	/* A private one would be COW: vmf_insert_pfn_prot() has a BUG_ON. */
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC || vma->vm_pgoff & (pages - 1))
 		return -EINVAL;
 
-	mutex_lock(&vm->slots_lock);
+	guard(mutex)(&vm->slots_lock);
 	slot = ksplit_slot_by_key(vm, vma->vm_pgoff / pages);
 	if (!slot)
-		r = -ENOENT;
-	else if (vma->vm_end - vma->vm_start != slot->size)
-		r = -EINVAL;
-	else if (slot->vma)
-		r = -EBUSY;
-	if (r)
-		goto out;
+		return -ENOENT;
+	if (vma->vm_end - vma->vm_start != slot->size)
+		return -EINVAL;
+	if (slot->vma)
+		return -EBUSY;
 
 	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY | VM_DONTEXPAND |
 		     VM_DONTDUMP, VM_MAYEXEC);
@@ -549,12 +527,9 @@ int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
 	vma->vm_private_data = slot;
 	vma->vm_ops = &ksplit_window_ops;
 	slot->vma = vma;
-	spin_lock(&vm->mmu_lock);
+	guard(spinlock)(&vm->mmu_lock);
 	slot->window = vma->vm_start;
-	spin_unlock(&vm->mmu_lock);
-out:
-	mutex_unlock(&vm->slots_lock);
-	return r;
+	return 0;
 }
 
 /* ---------------------------------------------- the owner's pages -- */
@@ -634,21 +609,21 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 	r = xa_err(xa_store(&slot->pages, index, pin->page, GFP_KERNEL_ACCOUNT));
 	if (r) {
 		unpin_user_page(pin->page);
-		goto out;
+		*pin = old;
+		return r;
 	}
 	vm->window_pages++;
 	ksplit_count(window_pages);
 	if (pin->dirty)
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
 
-	spin_lock(&vm->mmu_lock);
-	r = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
-	if (r) {
-		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
-		WRITE_ONCE(vm->windows_stale, true);
+	scoped_guard(spinlock, &vm->mmu_lock) {
+		r = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
+		if (r) {
+			xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
+			WRITE_ONCE(vm->windows_stale, true);
+		}
 	}
-	spin_unlock(&vm->mmu_lock);
-out:
 	*pin = old;
 	return r;
 }
@@ -671,9 +646,8 @@ static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
 		pin.dirty = flags & FOLL_WRITE;
 		r = -EINTR;
 		if (!mmap_read_lock_killable(current->mm)) {
-			mutex_lock(&vm->slots_lock);
-			r = ksplit_window_record(vm, slot, index, seq, &pin);
-			mutex_unlock(&vm->slots_lock);
+			scoped_guard(mutex, &vm->slots_lock)
+				r = ksplit_window_record(vm, slot, index, seq, &pin);
 			mmap_read_unlock(current->mm);
 		}
 		ksplit_unpin(&pin);
@@ -709,15 +683,13 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, 
 	if (f.write > 1 || f.flags & ~KSPLIT_FAULT_NOWAIT || f.pad)
 		return -EINVAL;
 
-	spin_lock(&vm->mmu_lock);
-	slot = ksplit_slot_by_window(vm, f.addr);
-	if (slot) {
+	scoped_guard(spinlock, &vm->mmu_lock) {
+		slot = ksplit_slot_by_window(vm, f.addr);
+		if (!slot)
+			return -ENOENT;
 		refcount_inc(&slot->users);
 		offset = (f.addr - slot->window) & PAGE_MASK;
 	}
-	spin_unlock(&vm->mmu_lock);
-	if (!slot)
-		return -ENOENT;
 
 	hva = slot->hva + offset;
 	writable = !slot->readonly;
@@ -755,24 +727,21 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
 {
 	struct task_struct *task;
 	struct ksplit_slot *slot;
-	int r = -ESRCH;
-	u64 hva = 0;
+	u64 hva;
 
-	spin_lock(&vm->mmu_lock);
-	slot = ksplit_slot_by_window(vm, addr);
-	if (slot)
+	scoped_guard(spinlock, &vm->mmu_lock) {
+		slot = ksplit_slot_by_window(vm, addr);
+		if (!slot)
+			return -ENOENT;
 		hva = slot->hva + ((addr - slot->window) & PAGE_MASK);
-	spin_unlock(&vm->mmu_lock);
-	if (!slot)
-		return -ENOENT;
+	}
 
-	rcu_read_lock();
+	guard(rcu)();
 	task = find_task_by_pid_ns(client, &init_pid_ns);
 	/* The number may have a new bearer. */
-	if (task && READ_ONCE(task->mm) == vm->owner)
-		r = send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, task);
-	rcu_read_unlock();
-	return r;
+	if (!task || READ_ONCE(task->mm) != vm->owner)
+		return -ESRCH;
+	return send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, task);
 }
 
 /* -------------------------------------------------- MMU notifier -- */
@@ -792,7 +761,7 @@ static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
 	struct ksplit_slot *slot;
 
-	spin_lock(&vm->mmu_lock);
+	guard(spinlock)(&vm->mmu_lock);
 	/* With several at a time their hull is good enough. */
 	if (!vm->invalidate_count++) {
 		vm->invalidate_start = range->start;
@@ -803,9 +772,7 @@ static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	}
 	list_for_each_entry(slot, &vm->slots, node)
 		ksplit_slot_mark(vm, slot, range->start, range->end);
-	if (ksplit_ept_zap_hva(vm, range->start, range->end))
-		ksplit_ept_flush_cpus(vm);
-	spin_unlock(&vm->mmu_lock);
+	ksplit_ept_zap_hva(vm, range->start, range->end);
 	return 0;
 }
 
@@ -813,22 +780,18 @@ static void ksplit_mn_end(struct mmu_notifier *mn, const struct mmu_notifier_ran
 {
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
 
-	spin_lock(&vm->mmu_lock);
+	guard(spinlock)(&vm->mmu_lock);
 	ksplit_mem_changed(vm);
 	vm->invalidate_count--;
-	spin_unlock(&vm->mmu_lock);
 }
 
 static bool ksplit_mn_young(struct mmu_notifier *mn, unsigned long start,
 			    unsigned long end, bool clear)
 {
 	struct ksplit_vm *vm = ksplit_mn_vm(mn);
-	bool young;
 
-	spin_lock(&vm->mmu_lock);
-	young = ksplit_ept_young(vm, start, end, clear);
-	spin_unlock(&vm->mmu_lock);
-	return young;
+	guard(spinlock)(&vm->mmu_lock);
+	return ksplit_ept_young(vm, start, end, clear);
 }
 
 /* No flush, as for the owner's own PTEs: what is hot ages a little early. */
@@ -850,13 +813,11 @@ static void ksplit_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct ksplit_slot *slot;
 
 	ksplit_vm_kill(vm);
-	spin_lock(&vm->mmu_lock);
+	guard(spinlock)(&vm->mmu_lock);
 	ksplit_mem_changed(vm);
 	list_for_each_entry(slot, &vm->slots, node)
 		ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
-	if (ksplit_ept_drop_roots(vm, false))
-		ksplit_ept_flush_cpus(vm);
-	spin_unlock(&vm->mmu_lock);
+	ksplit_ept_drop_roots(vm, false);
 }
 
 static const struct mmu_notifier_ops ksplit_mn_ops = {

@@ -56,7 +56,7 @@ asmlinkage void vmx_vmexit(void);
 #define KSPLIT_QUAL_NMI_UNBLOCKED	BIT_ULL(12)
 
 /* Worker's MSRs that WRMSR loads and restores around an entry. */
-static const u32 ksplit_syscall_msrs[] = {
+const u32 ksplit_syscall_msrs[] = {
 	[KSPLIT_MSR_STAR] = MSR_STAR,
 	[KSPLIT_MSR_LSTAR] = MSR_LSTAR,
 	[KSPLIT_MSR_CSTAR] = MSR_CSTAR,
@@ -74,6 +74,8 @@ struct ksplit_exit {
 	bool requeue;			/* idt_info is to be injected again */
 	bool nmi_unblocked;
 	bool entered;
+	bool own_qualification;		/* not hardware's but this: */
+	u64 qualification;
 	u64 stored[KSPLIT_SLOT_WORDS];
 	u64 value[KSPLIT_NR_SLOTS];
 };
@@ -81,37 +83,22 @@ struct ksplit_exit {
 /* ---------------------------------------------------------- decode -- */
 
 /* Takes over the fields that the worker wrote. */
-static int ksplit_fetch_vmcs(struct ksplit_hw_vmcs *v, struct ksplit_vmcs __user *vmcs, u64 *dirty)
+static int ksplit_fetch_vmcs(struct ksplit_vmcs_state *s, struct ksplit_vmcs __user *vmcs)
 {
 	unsigned int word, slot;
-	u64 todo;
+	u64 dirty;
 
 	if (!user_access_begin(vmcs, sizeof(*vmcs)))
 		return -EFAULT;
 	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
-		unsafe_get_user(todo, &vmcs->dirty[word], fault);
-		dirty[word] = todo;
-		while (todo) {
-			slot = word * 64 + __ffs64(todo);
-			todo &= todo - 1;
-			unsafe_get_user(v->state.want[slot], &vmcs->field[slot], fault);
-		}
-	}
-	user_access_end();
-	return 0;
-fault:
-	user_access_end();
-	return -EFAULT;
-}
-
-static int ksplit_clean_vmcs(struct ksplit_vmcs __user *vmcs)
-{
-	unsigned int word;
-
-	if (!user_access_begin(vmcs, sizeof(*vmcs)))
-		return -EFAULT;
-	for (word = 0; word < KSPLIT_SLOT_WORDS; word++)
+		unsafe_get_user(dirty, &vmcs->dirty[word], fault);
+		if (!dirty)
+			continue;
+		s->pending[word] |= dirty;
 		unsafe_put_user(0, &vmcs->dirty[word], fault);
+	}
+	ksplit_for_each_slot(slot, s->pending)
+		unsafe_get_user(s->want[slot], &vmcs->field[slot], fault);
 	user_access_end();
 	return 0;
 fault:
@@ -162,8 +149,6 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user 
 			     struct ksplit_hw_vmcs **ret_vmcs)
 {
 	struct ksplit_run *run = &vcpu->run;
-	struct ksplit_vmcs __user *vmcs;
-	u64 dirty[KSPLIT_SLOT_WORDS];
 	struct ksplit_hw_vmcs *v;
 	u32 bad = ~0u;
 	int r;
@@ -176,24 +161,15 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user 
 		goto refuse;
 
 	v = &vcpu->vmcs[array_index_nospec(run->vmcs_index, KSPLIT_NR_VMCS)];
-	vmcs = (void __user *)run->vmcs;
-	r = ksplit_fetch_vmcs(v, vmcs, dirty);
+	r = ksplit_fetch_vmcs(&v->state, (void __user *)run->vmcs);
 	if (r)
 		return r;
 	v->state.debugregs = run->flags & KSPLIT_RUN_DEBUGREGS;
-	r = ksplit_decode(&ksplit_hw, &v->state, dirty, &bad);
+	r = ksplit_decode(&ksplit_hw, &v->state, &bad);
 	if (r)
 		goto refuse;
-	r = ksplit_fetch_msr_bitmap(v);
-	if (r)
-		return r;
-	if (dirty[0] | dirty[1] | dirty[2] | dirty[3]) {
-		r = ksplit_clean_vmcs(vmcs);
-		if (r)
-			return r;
-	}
 	*ret_vmcs = v;
-	return 0;
+	return ksplit_fetch_msr_bitmap(v);
 
 refuse:
 	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d", vcpu->id, bad, r);
@@ -205,12 +181,10 @@ refuse:
 
 /* ------------------------------------------------------ host state -- */
 
-static void ksplit_write_field(u32 encoding, u64 value)
+static void ksplit_write_slot(unsigned int slot, u64 value)
 {
-	int slot = ksplit_field_slot(encoding);
-
-	if (slot >= 0 && test_bit(slot, (unsigned long *)ksplit_hw.supported))
-		vmx_write(encoding, value);
+	if (ksplit_slot_test(ksplit_hw.supported, slot))
+		vmx_write(ksplit_fields[slot].encoding, value);
 }
 
 /* After VMCLEAR nothing is known of a VMCS: write what is the stub's. */
@@ -218,31 +192,26 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 {
 	struct desc_ptr idt;
 	unsigned int slot;
-	u64 value;
 
 	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
 		if (ksplit_fields[slot].cls == KSPLIT_HOST ||
 		    ksplit_fields[slot].cls == KSPLIT_ADDR)
-			ksplit_write_field(ksplit_fields[slot].encoding, 0);
+			ksplit_write_slot(slot, 0);
 
-	ksplit_write_field(VIRTUAL_PROCESSOR_ID, v->vpid);
-	ksplit_write_field(MSR_BITMAP, __pa(v->msr_bitmap));
+	ksplit_write_slot(KSPLIT_S_VIRTUAL_PROCESSOR_ID, v->vpid);
+	ksplit_write_slot(KSPLIT_S_MSR_BITMAP, __pa(v->msr_bitmap));
 
-	ksplit_write_field(HOST_CR0, read_cr0());
-	ksplit_write_field(HOST_CS_SELECTOR, __KERNEL_CS);
-	ksplit_write_field(HOST_SS_SELECTOR, __KERNEL_DS);
-	ksplit_write_field(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	ksplit_write_slot(KSPLIT_S_HOST_CR0, read_cr0());
+	ksplit_write_slot(KSPLIT_S_HOST_CS_SELECTOR, __KERNEL_CS);
+	ksplit_write_slot(KSPLIT_S_HOST_SS_SELECTOR, __KERNEL_DS);
+	ksplit_write_slot(KSPLIT_S_HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	store_idt(&idt);
-	ksplit_write_field(HOST_IDTR_BASE, idt.address);
-	ksplit_write_field(HOST_RIP, (unsigned long)vmx_vmexit);
-	rdmsrl(MSR_IA32_SYSENTER_CS, value);
-	ksplit_write_field(HOST_IA32_SYSENTER_CS, value);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
-	ksplit_write_field(HOST_IA32_SYSENTER_EIP, value);
-	rdmsrl(MSR_IA32_CR_PAT, value);
-	ksplit_write_field(HOST_IA32_PAT, value);
-	rdmsrl(MSR_EFER, value);
-	ksplit_write_field(HOST_IA32_EFER, value);
+	ksplit_write_slot(KSPLIT_S_HOST_IDTR_BASE, idt.address);
+	ksplit_write_slot(KSPLIT_S_HOST_RIP, (unsigned long)vmx_vmexit);
+	ksplit_write_slot(KSPLIT_S_HOST_IA32_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS));
+	ksplit_write_slot(KSPLIT_S_HOST_IA32_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP));
+	ksplit_write_slot(KSPLIT_S_HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
+	ksplit_write_slot(KSPLIT_S_HOST_IA32_EFER, native_read_msr(MSR_EFER));
 
 	v->host_cpu = -1;
 	v->host_rsp = 0;
@@ -398,10 +367,8 @@ static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bo
 
 	if (debugregs) {
 		set_debugreg(0, 7);
-		set_debugreg(run->dr[0], 0);
-		set_debugreg(run->dr[1], 1);
-		set_debugreg(run->dr[2], 2);
-		set_debugreg(run->dr[3], 3);
+		for (i = 0; i < ARRAY_SIZE(run->dr); i++)
+			set_debugreg(run->dr[i], i);
 		set_debugreg(run->dr6, 6);
 	} else if (hw_breakpoint_active()) {
 		set_debugreg(0, 7);
@@ -418,10 +385,8 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
 	if (host_debugctl)
 		update_debugctlmsr(host_debugctl);
 	if (debugregs) {
-		get_debugreg(run->dr[0], 0);
-		get_debugreg(run->dr[1], 1);
-		get_debugreg(run->dr[2], 2);
-		get_debugreg(run->dr[3], 3);
+		for (i = 0; i < ARRAY_SIZE(run->dr); i++)
+			get_debugreg(run->dr[i], i);
 		get_debugreg(run->dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
 	}
@@ -473,6 +438,13 @@ static void ksplit_arm_timer(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 	vmx_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, delta, U32_MAX));
 }
 
+static void ksplit_block_nmi(bool block)
+{
+	u32 info = vmx_read(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI;
+
+	vmx_write(GUEST_INTERRUPTIBILITY_INFO, block ? info | GUEST_INTR_STATE_NMI : info);
+}
+
 /* Puts back the event whose delivery the last exit interrupted. */
 static void ksplit_requeue_event(struct ksplit_exit *e)
 {
@@ -490,31 +462,24 @@ static void ksplit_requeue_event(struct ksplit_exit *e)
 			vmx_write(VM_ENTRY_INSTRUCTION_LEN, vmx_read(VM_EXIT_INSTRUCTION_LEN));
 			break;
 		case INTR_TYPE_NMI_INTR:
-			vmx_write(GUEST_INTERRUPTIBILITY_INFO,
-				  vmx_read(GUEST_INTERRUPTIBILITY_INFO) &
-				  ~GUEST_INTR_STATE_NMI);
+			ksplit_block_nmi(false);
 			break;
 		}
 	} else if (e->nmi_unblocked) {
-		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
-			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+		ksplit_block_nmi(true);
 	}
 	e->requeue = false;
 }
 
-static bool ksplit_work_pending(void)
-{
-	return read_thread_flags() & (_TIF_NEED_RESCHED | _TIF_SIGPENDING |
-				      _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME);
-}
+#define KSPLIT_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
+			 _TIF_NOTIFY_RESUME)
 
 /* Reschedules and the like; -EINTR if a signal of the worker's waits. */
 static int ksplit_handle_work(void)
 {
 	unsigned long work;
 
-	while ((work = read_thread_flags()) &
-	       (_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)) {
+	while ((work = read_thread_flags()) & KSPLIT_WORK) {
 		if (work & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
 			return -EINTR;
 		if (work & _TIF_NEED_RESCHED)
@@ -574,7 +539,8 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	 */
 	WRITE_ONCE(vcpu->mode, KSPLIT_IN_GUEST);
 	smp_mb();
-	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) || ksplit_work_pending()) {
+	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) ||
+	    read_thread_flags() & KSPLIT_WORK) {
 		WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
@@ -670,13 +636,13 @@ static bool ksplit_split_lock(struct ksplit_hw_vmcs *v)
 
 	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
 		return false;
-	preempt_disable();
-	ksplit_vmcs_load(v);
-	rip = vmx_read(GUEST_RIP);
-	ss_ar = vmx_read(GUEST_SS_AR_BYTES);
-	cr0 = vmx_read(GUEST_CR0);
-	rflags = vmx_read(GUEST_RFLAGS);
-	preempt_enable();
+	scoped_guard(preempt) {
+		ksplit_vmcs_load(v);
+		rip = vmx_read(GUEST_RIP);
+		ss_ar = vmx_read(GUEST_SS_AR_BYTES);
+		cr0 = vmx_read(GUEST_CR0);
+		rflags = vmx_read(GUEST_RFLAGS);
+	}
 	if (((ss_ar >> 5) & 3) == 3 && (cr0 & X86_CR0_AM) && (rflags & X86_EFLAGS_AC))
 		return false;
 	return handle_guest_split_lock(rip);
@@ -688,11 +654,11 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	struct ksplit_ept_fault fault = { };
 	int r;
 
-	preempt_disable();
-	ksplit_vmcs_load(v);
-	fault.gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
-	fault.qualification = vmx_read(EXIT_QUALIFICATION);
-	preempt_enable();
+	scoped_guard(preempt) {
+		ksplit_vmcs_load(v);
+		fault.gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
+		fault.qualification = vmx_read(EXIT_QUALIFICATION);
+	}
 	e->nmi_unblocked = fault.qualification & KSPLIT_QUAL_NMI_UNBLOCKED;
 
 	ksplit_count(ept_faults);
@@ -709,8 +675,8 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		e->reason = EXIT_REASON_EPT_MISCONFIG;
 		return 0;
 	case KSPLIT_FAULT_VIOLATION:
-		e->value[KSPLIT_S_EXIT_QUALIFICATION] = fault.qualification;
-		ksplit_slot_set(e->stored, KSPLIT_S_EXIT_QUALIFICATION);
+		e->qualification = fault.qualification;
+		e->own_qualification = true;
 		return 0;
 	}
 	return r;
@@ -757,21 +723,17 @@ static int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs,
 			     const struct ksplit_exit *e, const u64 *invalid)
 {
 	unsigned int word, slot;
-	u64 todo, valid;
+	u64 valid;
 
 	if (!user_access_begin(vmcs, sizeof(*vmcs)))
 		return -EFAULT;
 	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
-		todo = e->stored[word];
 		unsafe_get_user(valid, &vmcs->valid[word], fault);
-		valid = (valid & ~invalid[word]) | todo;
+		valid = (valid & ~invalid[word]) | e->stored[word];
 		unsafe_put_user(valid, &vmcs->valid[word], fault);
-		while (todo) {
-			slot = word * 64 + __ffs64(todo);
-			todo &= todo - 1;
-			unsafe_put_user(e->value[slot], &vmcs->field[slot], fault);
-		}
 	}
+	ksplit_for_each_slot(slot, e->stored)
+		unsafe_put_user(e->value[slot], &vmcs->field[slot], fault);
 	user_access_end();
 	return 0;
 fault:
@@ -783,20 +745,15 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			 struct ksplit_exit *e, struct ksplit_run __user *arg)
 {
 	struct ksplit_run *run = &vcpu->run;
-	u64 own[KSPLIT_SLOT_WORDS];
-	u64 qualification = e->value[KSPLIT_S_EXIT_QUALIFICATION];
 	int r;
 
-	memcpy(own, e->stored, sizeof(own));
 	if (!e->fail) {
-		preempt_disable();
+		guard(preempt)();
 		ksplit_vmcs_load(v);
 		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason), e->value, e->stored);
-		preempt_enable();
 	}
-	/* What the stub decided overrides what hardware says. */
-	if (ksplit_slot_test(own, KSPLIT_S_EXIT_QUALIFICATION))
-		e->value[KSPLIT_S_EXIT_QUALIFICATION] = qualification;
+	if (e->own_qualification)
+		e->value[KSPLIT_S_EXIT_QUALIFICATION] = e->qualification;
 	e->value[KSPLIT_S_VM_EXIT_REASON] = e->reason;
 	ksplit_slot_set(e->stored, KSPLIT_S_VM_EXIT_REASON);
 	e->value[KSPLIT_S_IDT_VECTORING_INFO_FIELD] = e->idt_info;
@@ -818,11 +775,10 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 
 /* ---------------------------------------------------------- ioctls -- */
 
-/* Whether to report to the worker although the stub consumed the exit. */
-static bool ksplit_must_leave(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
+/* Whether the worker is to look at this vCPU. */
+static bool ksplit_wanted(struct ksplit_vcpu *vcpu)
 {
-	return e->at_once || READ_ONCE(vcpu->kicked) ||
-	       READ_ONCE(vcpu->interrupted) || signal_pending(current) || READ_ONCE(vcpu->vm->dead);
+	return READ_ONCE(vcpu->kicked) || READ_ONCE(vcpu->interrupted) || READ_ONCE(vcpu->vm->dead);
 }
 
 /*
@@ -833,11 +789,9 @@ static bool ksplit_must_leave(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 static int ksplit_leave(struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
 {
 	if (e->nmi_unblocked && !(e->idt_info & VECTORING_INFO_VALID_MASK)) {
-		preempt_disable();
+		guard(preempt)();
 		ksplit_vmcs_load(v);
-		vmx_write(GUEST_INTERRUPTIBILITY_INFO,
-			  vmx_read(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
-		preempt_enable();
+		ksplit_block_nmi(true);
 	}
 	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
 	return 0;
@@ -872,7 +826,7 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		ksplit_count(exits_ring0);
 		this_cpu_inc(ksplit_stats.exits_ring0[min_t(u32, (u16)e->reason,
 				ARRAY_SIZE(ksplit_stats.exits_ring0) - 1)]);
-		if (ksplit_must_leave(vcpu, e))
+		if (e->at_once || ksplit_wanted(vcpu) || signal_pending(current))
 			return ksplit_leave(v, e);
 		e->requeue = true;
 	}
@@ -956,11 +910,10 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 	this_cpu_inc(ksplit_stats.fills[fill.slot]);
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));
-	if (ksplit_slot_volatile(fill.slot) && v->prepared) {
-		preempt_disable();
+	if (ksplit_slot_test(ksplit_volatile, fill.slot) && v->prepared) {
+		guard(preempt)();
 		ksplit_vmcs_load(v);
 		ksplit_vmcs_read_groups(BIT(ksplit_fields[fill.slot].group), e->value, e->stored);
-		preempt_enable();
 	} else {
 		/* The CPU does not change it: what was wanted last. */
 		e->value[fill.slot] = v->state.want[fill.slot];
@@ -991,11 +944,6 @@ long ksplit_vcpu_vmclear(struct ksplit_vcpu *vcpu, unsigned long index)
 	return 0;
 }
 
-static bool ksplit_block_over(struct ksplit_vcpu *vcpu)
-{
-	return READ_ONCE(vcpu->kicked) || READ_ONCE(vcpu->interrupted) || READ_ONCE(vcpu->vm->dead);
-}
-
 /**
  * ksplit_vcpu_block - KSPLIT_BLOCK
  * @vcpu: the vCPU; its mutex is not needed
@@ -1015,9 +963,9 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	if (block.timeout_ns > KTIME_MAX)
-		r = wait_event_interruptible(vcpu->wq, ksplit_block_over(vcpu));
+		r = wait_event_interruptible(vcpu->wq, ksplit_wanted(vcpu));
 	else
-		r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_block_over(vcpu),
+		r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_wanted(vcpu),
 						       ns_to_ktime(block.timeout_ns));
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
@@ -1041,8 +989,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
  */
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set)
 {
+	void *image __free(kvfree) = NULL;
 	struct ksplit_fpu fpu;
-	void *image;
 	long r;
 
 	if (copy_from_user(&fpu, arg, sizeof(fpu)))
@@ -1052,21 +1000,15 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bo
 	image = kvzalloc(fpu.len, GFP_KERNEL_ACCOUNT);
 	if (!image)
 		return -ENOMEM;
-	if (set) {
-		r = -EFAULT;
-		if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
-			goto out;
-		r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru);
-		if (!r && put_user(fpu.pkru, &arg->pkru))
-			r = -EFAULT;
-	} else {
+	if (!set) {
 		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, image, fpu.len,
 					       ksplit_hw.xcr0, fpu.pkru);
-		r = copy_to_user((void __user *)fpu.buf, image, fpu.len) ? -EFAULT : 0;
+		return copy_to_user((void __user *)fpu.buf, image, fpu.len) ? -EFAULT : 0;
 	}
-out:
-	kvfree(image);
-	return r;
+	if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
+		return -EFAULT;
+	r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru);
+	return r ?: put_user(fpu.pkru, &arg->pkru);
 }
 
 /* ------------------------------------------------------------ kicks -- */
@@ -1085,11 +1027,10 @@ void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
 	WRITE_ONCE(vcpu->kicked, true);
 	smp_mb();	/* write, then look at mode: see ksplit_enter() */
 	if (READ_ONCE(vcpu->mode) == KSPLIT_IN_GUEST) {
+		guard(preempt)();
 		cpu = READ_ONCE(vcpu->cpu);
-		preempt_disable();
 		if (cpu != smp_processor_id() && cpu_online(cpu))
 			smp_send_reschedule(cpu);
-		preempt_enable();
 	}
 	wake_up_interruptible(&vcpu->wq);
 }
@@ -1136,7 +1077,7 @@ void ksplit_vm_kick_sync(struct ksplit_vm *vm)
 	int cpu;
 
 	smp_mb();	/* write, then look at mode: see ksplit_enter() */
-	rcu_read_lock();
+	guard(rcu)();
 	xa_for_each(&vm->vcpus, nr, vcpu) {
 		if (READ_ONCE(vcpu->mode) != KSPLIT_IN_GUEST)
 			continue;
@@ -1144,7 +1085,6 @@ void ksplit_vm_kick_sync(struct ksplit_vm *vm)
 		if (cpu >= 0)
 			smp_call_function_single(cpu, ksplit_ack, NULL, 1);
 	}
-	rcu_read_unlock();
 }
 
 /* ------------------------------------------------------ life cycle -- */

@@ -110,10 +110,8 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 }
 
 static const struct file_operations ksplit_vcpu_fops = {
-	.owner = THIS_MODULE,
 	.release = ksplit_vcpu_file_release,
 	.unlocked_ioctl = ksplit_vcpu_ioctl,
-	.llseek = noop_llseek,
 };
 
 static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
@@ -184,9 +182,8 @@ static void ksplit_vm_release_ref(struct kref *ref)
 	struct ksplit_vm *vm = container_of(ref, struct ksplit_vm, ref);
 	struct ksplit_session *session = vm->session;
 
-	mutex_lock(&session->lock);
-	list_del(&vm->node);
-	mutex_unlock(&session->lock);
+	scoped_guard(mutex, &session->lock)
+		list_del(&vm->node);
 	ksplit_mem_destroy(vm);
 	mmdrop(vm->owner);
 	xa_destroy(&vm->vcpus);
@@ -219,12 +216,11 @@ void ksplit_vm_kill(struct ksplit_vm *vm)
 	unsigned long nr;
 
 	WRITE_ONCE(vm->dead, true);
-	rcu_read_lock();
+	guard(rcu)();
 	xa_for_each(&vm->vcpus, nr, vcpu) {
 		ksplit_vcpu_kick(vcpu);
 		ksplit_channel_kill(&vcpu->chan);
 	}
-	rcu_read_unlock();
 }
 
 static int ksplit_vm_file_release(struct inode *inode, struct file *file)
@@ -272,11 +268,9 @@ static int ksplit_vm_file_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 static const struct file_operations ksplit_vm_fops = {
-	.owner = THIS_MODULE,
 	.release = ksplit_vm_file_release,
 	.unlocked_ioctl = ksplit_vm_ioctl,
 	.mmap = ksplit_vm_file_mmap,
-	.llseek = noop_llseek,
 };
 
 /**
@@ -316,9 +310,8 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 	if (r)
 		goto put_hw;
 	kref_get(&session->ref);
-	mutex_lock(&session->lock);
-	list_add(&vm->node, &session->vms);
-	mutex_unlock(&session->lock);
+	scoped_guard(mutex, &session->lock)
+		list_add(&vm->node, &session->vms);
 	ksplit_count(vms);
 	return vm;
 

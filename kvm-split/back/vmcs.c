@@ -17,7 +17,7 @@
 
 static DEFINE_IDA(ksplit_vpids);
 
-/* Slots that the CPU writes, by group and all together. */
+/* Slots that this CPU writes, by group and all together. */
 static u8 ksplit_group_slots[32][KSPLIT_NR_SLOTS];
 static u8 ksplit_group_size[32];
 u64 ksplit_volatile[KSPLIT_SLOT_WORDS] __ro_after_init;
@@ -31,21 +31,12 @@ void __init ksplit_vmcs_init_tables(void)
 
 	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++) {
 		if (!ksplit_fields[slot].cpu_writes ||
-		    !test_bit(slot, (unsigned long *)ksplit_hw.supported))
+		    !ksplit_slot_test(ksplit_hw.supported, slot))
 			continue;
 		group = ksplit_fields[slot].group;
 		ksplit_group_slots[group][ksplit_group_size[group]++] = slot;
-		__set_bit(slot, (unsigned long *)ksplit_volatile);
+		ksplit_slot_set(ksplit_volatile, slot);
 	}
-}
-
-/**
- * ksplit_slot_volatile - whether the CPU may have changed a field
- * @slot: slot of the field
- */
-bool ksplit_slot_volatile(unsigned int slot)
-{
-	return test_bit(slot, (unsigned long *)ksplit_volatile);
 }
 
 /**
@@ -141,32 +132,27 @@ void ksplit_vmcs_clear_cpu(void)
  * @v: the VMCS, of the vCPU whose mutex is held
  *
  * Context: preemption off, interrupts on.
- * Return: true if it was not active here: per-CPU host state must be written
- * and its translations on this CPU are stale.
  */
-bool ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
+void ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
 {
 	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
 	int cpu = smp_processor_id();
-	bool fresh = READ_ONCE(v->cpu) != cpu;
 
-	if (fresh)
+	/* What is current here is active here. */
+	if (c->current_vmcs == v)
+		return;
+	if (READ_ONCE(v->cpu) != cpu)
 		ksplit_vmcs_clear(v);
-	if (!fresh && c->current_vmcs == v)
-		return false;
 
-	local_irq_disable();
-	if (fresh) {
+	guard(irq)();
+	if (v->cpu != cpu) {
+		vmx_clear(__pa(v->region));
 		list_add(&v->loaded, &c->loaded);
 		WRITE_ONCE(v->cpu, cpu);
 		v->flush_vpid = true;
 	}
-	if (fresh && !v->launched)
-		vmx_clear(__pa(v->region));
 	vmx_ptrld(__pa(v->region));
 	c->current_vmcs = v;
-	local_irq_enable();
-	return fresh;
 }
 
 /**
@@ -175,20 +161,11 @@ bool ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
  */
 void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v)
 {
-	unsigned int word;
+	unsigned int slot;
 
-	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
-		u64 todo = v->state.write[word];
-
-		v->state.write[word] = 0;
-		todo &= ksplit_hw.supported[word];
-		while (todo) {
-			unsigned int slot = word * 64 + __ffs64(todo);
-
-			todo &= todo - 1;
-			vmx_write(ksplit_fields[slot].encoding, v->state.real[slot]);
-		}
-	}
+	ksplit_for_each_slot(slot, v->state.write)
+		vmx_write(ksplit_fields[slot].encoding, v->state.real[slot]);
+	memset(v->state.write, 0, sizeof(v->state.write));
 }
 
 /**
@@ -209,7 +186,7 @@ void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored)
 		for (i = 0; i < ksplit_group_size[group]; i++) {
 			slot = ksplit_group_slots[group][i];
 			values[slot] = vmx_read(ksplit_fields[slot].encoding);
-			__set_bit(slot, (unsigned long *)stored);
+			ksplit_slot_set(stored, slot);
 		}
 	}
 }

@@ -102,6 +102,7 @@ static __always_inline void vmx_invvpid(u16 vpid)
 }
 
 extern u64 ksplit_host_xss;	/* __ro_after_init */
+extern const u32 ksplit_syscall_msrs[];	/* by enum ksplit_run_msr: STAR to TSC_AUX */
 
 /* ------------------------------------------------------ back/vmcs.c -- */
 
@@ -111,16 +112,12 @@ void ksplit_vmcs_free(struct ksplit_hw_vmcs *v);
 /* VMCLEAR wherever it is active; sleeps not, but waits for another CPU. */
 void ksplit_vmcs_clear(struct ksplit_hw_vmcs *v);
 void ksplit_vmcs_clear_cpu(void);
-/*
- * Makes @v current on this CPU.  Preemption off, interrupts on.  Returns true
- * if @v was not active here before, so that per-CPU state must be set.
- */
-bool ksplit_vmcs_load(struct ksplit_hw_vmcs *v);
+/* Makes @v current on this CPU.  Preemption off, interrupts on. */
+void ksplit_vmcs_load(struct ksplit_hw_vmcs *v);
 /* Writes what ksplit_decode() marked; @v is current. */
 void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v);
 /* Reads the fields of @groups that the CPU writes; @v is current. */
 void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored);
-bool ksplit_slot_volatile(unsigned int slot);
 extern u64 ksplit_volatile[KSPLIT_SLOT_WORDS];
 
 #endif /* KSPLIT_BACK_VMX_H */

@@ -148,10 +148,6 @@ unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf)
 {
 	unsigned int level = KSPLIT_EPT_LEVELS - 1;
 
-	/* Erratum: fetches from a large page that is being split hang. */
-	if (leaf->exec && leaf->itlb_multihit)
-		return 1;
-
 	for (; level > 1; level--) {
 		u64 size = ksplit_level_size(level);
 		u64 start = leaf->hva & ~(size - 1);

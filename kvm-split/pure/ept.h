@@ -108,8 +108,6 @@ u64 ksplit_ept_qualification(u64 hw_qualification, const struct ksplit_walk *w);
  * @worker_level: level of the leaf in the worker's tables
  * @owner_level: level at which the owner maps the page
  * @hw_level:	largest level of the CPU's EPT
- * @exec:	the leaf will be executable
- * @itlb_multihit: the CPU has X86_BUG_ITLB_MULTIHIT
  */
 struct ksplit_leaf {
 	u64 gpa;
@@ -120,8 +118,6 @@ struct ksplit_leaf {
 	unsigned int worker_level;
 	unsigned int owner_level;
 	unsigned int hw_level;
-	bool exec;
-	bool itlb_multihit;
 };
 
 unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf);

@@ -212,27 +212,24 @@ static void apply(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, unsig
 /**
  * ksplit_decode() - check a worker's VMCS and compute the real values
  * @hw: the processor
- * @s: the VMCS; @s->want holds the new values of dirty slots already
- * @dirty: slots that the worker wrote since the last call; slots whose class is
- *	neither KSPLIT_CTL nor KSPLIT_GUEST are ignored
+ * @s: the VMCS; @s->want and @s->pending hold what the worker wrote; slots
+ *	whose class is neither KSPLIT_CTL nor KSPLIT_GUEST are ignored
  * @ret_bad: encoding of the refused field, set on error only
  *
- * Before every run, dirty or not: @s->debugregs counts as well.  On error
- * @s->real and @s->write are untouched, and the dirty slots are kept for the
- * next call.  The caller serializes calls for one @s.
+ * Before every run, written or not: @s->debugregs counts as well.  On error
+ * @s->real and @s->write are untouched, and @s->pending is kept for the next
+ * call.  The caller serializes calls for one @s.
  *
  * Return: 0, or -EINVAL.
  */
-int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s,
-		  const u64 dirty[KSPLIT_SLOT_WORDS], u32 *ret_bad)
+int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *ret_bad)
 {
 	u64 todo[KSPLIT_SLOT_WORDS];
 	u64 any = s->fresh || s->debugregs != s->had_debugregs;
-	unsigned int i;
+	unsigned int i, slot;
 	int err;
 
 	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {
-		s->pending[i] |= dirty[i];
 		todo[i] = s->fresh ? ~0ull : s->pending[i];
 		any |= todo[i];
 	}
@@ -244,10 +241,8 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s,
 		return err;
 
 	add_dependents(s, todo);
-	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {
-		for (; todo[i]; todo[i] &= todo[i] - 1)
-			apply(hw, s, i * 64 + __builtin_ctzll(todo[i]));
-	}
+	ksplit_for_each_slot(slot, todo)
+		apply(hw, s, slot);
 	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {
 		s->write[i] &= hw->supported[i];
 		s->pending[i] = 0;

@@ -19,25 +19,6 @@ const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS] = {
 #undef F
 };
 
-/**
- * ksplit_field_slot() - slot of a VMCS field
- * @encoding: SDM encoding; the encoding of the high half of a field has no slot
- *
- * Return: the slot, or -1.
- */
-int ksplit_field_slot(u32 encoding)
-{
-	static const u16 bases[] = KSPLIT_SLOT_BASES;
-	u32 kind = KSPLIT_FIELD_KIND(encoding);
-	u32 slot = bases[kind] + KSPLIT_FIELD_INDEX(encoding);
-
-	if (slot >= bases[kind + 1])
-		return -1;
-	if (!ksplit_fields[slot].present || ksplit_fields[slot].encoding != encoding)
-		return -1;
-	return slot;
-}
-
 const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS] = {
 	[KSPLIT_CTL_PIN] = {
 		/*

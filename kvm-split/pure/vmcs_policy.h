@@ -115,8 +115,6 @@ struct ksplit_field {
 
 extern const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS];
 
-int ksplit_field_slot(u32 encoding);
-
 /* The control words that are merged. */
 enum ksplit_ctl {
 	KSPLIT_CTL_PIN,
@@ -210,7 +208,8 @@ static inline u64 ksplit_cr4_guest(const struct ksplit_hw *hw)
  * @real:	what decode last gave for the real VMCS.  Slots with cpu_writes
  *		mean nothing once the guest has run
  * @write:	slots whose @real has to be VMWRITten; the caller clears them
- * @pending:	decode's own: dirty slots of calls that were refused
+ * @pending:	in: slots that the worker wrote, their values in @want; decode
+ *		clears them unless it refuses
  * @debugregs:	in: this run switches DR0-DR3 and DR6
  *		(KSPLIT_RUN_DEBUGREGS).  Without, MOV DR exits and DR7 enables
  *		no breakpoint
@@ -228,8 +227,7 @@ struct ksplit_vmcs_state {
 };
 
 void ksplit_vmcs_reset(struct ksplit_vmcs_state *s);
-int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s,
-		  const u64 dirty[KSPLIT_SLOT_WORDS], u32 *ret_bad);
+int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *ret_bad);
 
 u32 ksplit_exit_groups(u32 exit_reason);
 
@@ -242,5 +240,12 @@ static inline void ksplit_slot_set(u64 *map, unsigned int slot)
 {
 	map[slot / 64] |= 1ull << (slot % 64);
 }
+
+/* Two loops: "break" does not end it. */
+#define ksplit_for_each_slot(slot, map)						\
+	for (unsigned int __word = 0; __word < KSPLIT_SLOT_WORDS; __word++)	\
+		for (u64 __todo = (map)[__word];				\
+		     __todo && ((slot) = __word * 64 + __builtin_ctzll(__todo), true); \
+		     __todo &= __todo - 1)
 
 #endif /* KSPLIT_VMCS_POLICY_H */

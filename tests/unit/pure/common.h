@@ -41,6 +41,17 @@ static inline u64 rnd_value(void)
 	}
 }
 
+/* The slot of a VMCS field, or -1. */
+static inline int field_slot(u32 encoding)
+{
+	unsigned int i;
+
+	for (i = 0; i < KSPLIT_NR_SLOTS; i++)
+		if (ksplit_fields[i].present && ksplit_fields[i].encoding == encoding)
+			return i;
+	return -1;
+}
+
 /* The capability MSRs of a Skylake server, newer secondary controls added. */
 static inline void make_cpu(struct ksplit_hw *hw)
 {

@@ -177,7 +177,7 @@ static void print_fields(FILE *f)
 	      "changed by the CPU.\n\n"
 	      "| encoding | field | class | group |\n|---|---|---|---|\n", f);
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		int slot = ksplit_field_slot(names[i].encoding);
+		int slot = field_slot(names[i].encoding);
 
 		fprintf(f, "| %#06x | %s | %s | %s |\n", names[i].encoding,
 			names[i].name,

@@ -253,11 +253,6 @@ START_TEST(levels)
 	l = good;
 	l.gpa += 0x1000;
 	ck_assert_uint_eq(ksplit_leaf_level(&l), 1);
-	l = good;
-	l.exec = true;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 3);
-	l.itlb_multihit = true;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 1);
 }
 END_TEST
 
@@ -272,7 +267,6 @@ START_TEST(random_levels)
 			.hva = rnd() % LIMIT,
 			.worker_level = rnd() % 5, .owner_level = rnd() % 5,
 			.hw_level = 1 + rnd() % 3,
-			.exec = rnd() % 2, .itlb_multihit = rnd() % 2,
 		};
 		unsigned int level;
 		u64 size, start;
@@ -289,7 +283,6 @@ START_TEST(random_levels)
 		size = ksplit_level_size(level);
 		start = l.hva & ~(size - 1);
 		HOLDS(level <= l.worker_level && level <= l.owner_level);
-		HOLDS(!(l.exec && l.itlb_multihit));
 		HOLDS(start >= l.slot_start && start + size <= l.slot_end);
 		EQ((l.gpa - l.hva) & (size - 1) & ~4095ull, 0);
 		EQ((l.pfn - (l.hva >> 12)) & ((size >> 12) - 1), 0);
