@@ -84,9 +84,6 @@ DECLARE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
 
 /* --------------------------------------------------------- objects -- */
 
-struct file;
-struct vm_area_struct;
-
 /*
  * A queue of calls of clients, and the worker threads that wait on it.  One in
  * each session, one in each vCPU.  front/call.c.

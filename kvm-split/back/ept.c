@@ -287,8 +287,6 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 {
 	struct ksplit_root *root, *next;
 	LIST_HEAD(dead);
-	unsigned int i;
-	u32 pages;
 
 	if (list_empty_careful(&vm->dead_roots))
 		return;
@@ -296,12 +294,9 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 		list_splice_init(&vm->dead_roots, &dead);
 
 	list_for_each_entry_safe(root, next, &dead, node) {
-		pages = 0;
-		for (i = 0; i < KSPLIT_TABLE_ENTRIES; i++)
-			if (ksplit_ept_present(root->grave[i]))
-				pages += ksplit_table_free(ksplit_ept_child(root->grave[i]),
-							   KSPLIT_EPT_LEVELS - 1);
-		ksplit_ept_uncharge(vm, pages);
+		/* The grave's own page was not charged. */
+		ksplit_ept_uncharge(vm, ksplit_table_free(root->grave, KSPLIT_EPT_LEVELS) - 1);
+		root->grave = NULL;
 		ksplit_root_put(root);
 	}
 }

@@ -471,6 +471,7 @@ static void ksplit_requeue_event(struct ksplit_exit *e)
 	e->requeue = false;
 }
 
+/* What has to be done before an entry. */
 #define KSPLIT_WORK	(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
 			 _TIF_NOTIFY_RESUME)
 

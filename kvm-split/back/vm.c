@@ -8,7 +8,6 @@
  * that serves the session.
  */
 #include <linux/anon_inodes.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -136,7 +135,6 @@ static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 {
 	struct ksplit_vcpu *vcpu;
-	u32 nr;
 	int r;
 
 	if (id > U32_MAX)
@@ -159,10 +157,10 @@ struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 	r = ksplit_vcpu_init_hw(vcpu);
 	if (r)
 		goto free;
-	r = xa_alloc(&vm->vcpus, &nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1), GFP_KERNEL_ACCOUNT);
+	r = xa_alloc(&vm->vcpus, &vcpu->nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1),
+		     GFP_KERNEL_ACCOUNT);
 	if (r)
 		goto free;
-	vcpu->nr = nr;
 	kref_get(&vm->ref);
 	ksplit_count(vcpus);
 	return vcpu;

@@ -31,14 +31,10 @@ struct ksplit_cpu {
 
 DECLARE_PER_CPU(struct ksplit_cpu, ksplit_cpu);
 
-struct ksplit_invvpid {
-	u64 vpid;
-	u64 gva;
-};
-
-struct ksplit_invept {
-	u64 eptp;
-	u64 gpa;
+/* Of INVEPT and INVVPID. */
+struct ksplit_inv_desc {
+	u64 id;				/* EPTP or VPID */
+	u64 addr;
 };
 
 #define VMX_INSN(insn, ...)						\
@@ -87,7 +83,7 @@ static __always_inline unsigned long vmx_read(unsigned long field)
 
 static __always_inline void vmx_invept_global(void)
 {
-	struct ksplit_invept op = { };
+	struct ksplit_inv_desc op = { };
 
 	VMX_INSN("invept %[op], %[ext]", [op] "m" (op),
 		 [ext] "r" ((unsigned long)VMX_EPT_EXTENT_GLOBAL));
@@ -95,7 +91,7 @@ static __always_inline void vmx_invept_global(void)
 
 static __always_inline void vmx_invvpid(u16 vpid)
 {
-	struct ksplit_invvpid op = { .vpid = vpid };
+	struct ksplit_inv_desc op = { .id = vpid };
 
 	VMX_INSN("invvpid %[op], %[ext]", [op] "m" (op),
 		 [ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
