@@ -151,6 +151,9 @@ void __invept(unsigned long ext, u64 eptp, gpa_t gpa)
 
 /* ---------------------------------------------------------------- entry -- */
 
+/* Index into vcpu_vmx.guest_uret_msrs[] by enum ksplit_run_msr; -1: none. */
+static int split_uret_slot[KSPLIT_MSR_TSC_AUX + 1];
+
 static void fill_msrs(struct vcpu_vmx *vmx, struct ksplit_run *run)
 {
 	struct split_cpu_regs *regs = this_cpu_ptr(&split_cpu_regs);
@@ -160,9 +163,9 @@ static void fill_msrs(struct vcpu_vmx *vmx, struct ksplit_run *run)
 	run->msr[KSPLIT_MSR_KERNEL_GS_BASE] = regs->msr[KSPLIT_MSR_KERNEL_GS_BASE];
 
 	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
-		struct vmx_uret_msr *msr = vmx_find_uret_msr(vmx, split_run_msr[i]);
+		int slot = split_uret_slot[i];
 
-		if (!msr || !msr->load_into_hardware)
+		if (slot < 0 || !vmx->guest_uret_msrs[slot].load_into_hardware)
 			continue;
 		run->msr_mask |= BIT(i);
 		run->msr[i] = regs->msr[i];
@@ -432,8 +435,13 @@ static int split_vcpu_create(struct kvm_vcpu *vcpu)
 
 static int split_hardware_setup(void)
 {
+	int i, r;
+
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
-	return vmx_hardware_setup();
+	r = vmx_hardware_setup();
+	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
+		split_uret_slot[i] = kvm_find_user_return_msr(split_run_msr[i]);
+	return r;
 }
 
 /**

@@ -60,6 +60,8 @@ struct ksplit_thread {
 
 /* NULL for a CPU that never was. */
 extern struct ksplit_thread *ksplit_threads[NR_CPUS];
+/* No CPU from this number on was ever up; grows before the CPU runs anything. */
+extern unsigned int ksplit_cpus_ever;
 
 static inline struct ksplit_thread *task_thread(struct task_struct *task)
 {
@@ -114,8 +116,6 @@ static __always_inline void irq_restore(unsigned long flags)
 
 int ksplit_percpu_init(unsigned int max_cpus);
 void ksplit_percpu_own(unsigned int cpu);
-/* Cut to what percpu memory there is; first CPU number never used. */
-unsigned int ksplit_cpus_ever(void);
 int ksplit_mm_init(unsigned int phys_bits);
 void ksplit_time_init(void);
 int ksplit_timers_init(void);

@@ -67,12 +67,12 @@ void __srcu_read_unlock(struct srcu_struct *ssp, int idx)
 static bool rank_is_empty(struct srcu_struct *ssp, int idx)
 {
 	unsigned long locks = 0, unlocks = 0;
-	int cpu;
+	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
+	for (cpu = 0; cpu < READ_ONCE(ksplit_cpus_ever); cpu++)
 		unlocks += READ_ONCE(per_cpu_ptr(srcu_counts(ssp), cpu)->unlock[idx]);
 	smp_mb();	/* A: an unlock that was counted, then its lock */
-	for_each_possible_cpu(cpu)
+	for (cpu = 0; cpu < READ_ONCE(ksplit_cpus_ever); cpu++)
 		locks += READ_ONCE(per_cpu_ptr(srcu_counts(ssp), cpu)->lock[idx]);
 	return locks == unlocks;
 }

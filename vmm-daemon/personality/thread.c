@@ -22,6 +22,7 @@
 
 struct ksplit_thread *ksplit_threads[NR_CPUS];
 static DECLARE_BITMAP(cpu_taken, NR_CPUS);
+unsigned int ksplit_cpus_ever;
 static DEFINE_RAW_SPINLOCK(threads_lock);
 
 /* The one address space: current->mm of every thread, and so kvm->mm. */
@@ -90,6 +91,8 @@ struct ksplit_thread *ksplit_thread_alloc(const char *name)
 	cpu = find_first_zero_bit(cpu_taken, nr_cpu_ids);
 	if (cpu < nr_cpu_ids)
 		__set_bit(cpu, cpu_taken);
+	if (cpu < nr_cpu_ids && cpu >= ksplit_cpus_ever)
+		WRITE_ONCE(ksplit_cpus_ever, cpu + 1);
 	raw_spin_unlock(&threads_lock);
 	if (cpu >= nr_cpu_ids)
 		return NULL;
