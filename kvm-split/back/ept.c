@@ -527,7 +527,10 @@ static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva)
 	return pte && pte_present(*pte) ? level : 1;
 }
 
-/* How large a leaf may be, its executability aside. */
+/*
+ * How large a leaf may be, its executability aside.  Most pages that the owner
+ * maps by 4 KiB lie wrong in memory for more: no need to look.
+ */
 static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct ksplit_slot *slot,
 					const struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
@@ -539,11 +542,11 @@ static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct kspli
 		.slot_start = slot->hva,
 		.slot_end = slot->hva + slot->size,
 		.worker_level = f->walk.level,
-		.owner_level = ksplit_owner_level(vm->owner, f->hva),
 		.hw_level = ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) ? KSPLIT_LEAF_MAX : 1,
 	};
+	unsigned int level = ksplit_leaf_level(&leaf);
 
-	return ksplit_leaf_level(&leaf);
+	return level > 1 ? min(level, ksplit_owner_level(vm->owner, f->hva)) : 1;
 }
 
 /*

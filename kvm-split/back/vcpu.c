@@ -94,11 +94,11 @@ static int ksplit_fetch_vmcs(struct ksplit_vmcs_state *s, struct ksplit_vmcs __u
 		unsafe_get_user(dirty, &vmcs->dirty[word], fault);
 		if (!dirty)
 			continue;
+		ksplit_for_each_slot(slot, word, dirty)
+			unsafe_get_user(s->want[slot], &vmcs->field[slot], fault);
 		s->pending[word] |= dirty;
 		unsafe_put_user(0, &vmcs->dirty[word], fault);
 	}
-	ksplit_for_each_slot(slot, s->pending)
-		unsafe_get_user(s->want[slot], &vmcs->field[slot], fault);
 	user_access_end();
 	return 0;
 fault:
@@ -732,9 +732,9 @@ static int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs,
 		unsafe_get_user(valid, &vmcs->valid[word], fault);
 		valid = (valid & ~invalid[word]) | e->stored[word];
 		unsafe_put_user(valid, &vmcs->valid[word], fault);
+		ksplit_for_each_slot(slot, word, e->stored[word])
+			unsafe_put_user(e->value[slot], &vmcs->field[slot], fault);
 	}
-	ksplit_for_each_slot(slot, e->stored)
-		unsafe_put_user(e->value[slot], &vmcs->field[slot], fault);
 	user_access_end();
 	return 0;
 fault:

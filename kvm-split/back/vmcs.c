@@ -161,11 +161,13 @@ void ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
  */
 void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v)
 {
-	unsigned int slot;
+	unsigned int word, slot;
 
-	ksplit_for_each_slot(slot, v->state.write)
-		vmx_write(ksplit_fields[slot].encoding, v->state.real[slot]);
-	memset(v->state.write, 0, sizeof(v->state.write));
+	for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
+		ksplit_for_each_slot(slot, word, v->state.write[word])
+			vmx_write(ksplit_fields[slot].encoding, v->state.real[slot]);
+		v->state.write[word] = 0;
+	}
 }
 
 /**
@@ -186,7 +188,7 @@ void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored)
 		for (i = 0; i < ksplit_group_size[group]; i++) {
 			slot = ksplit_group_slots[group][i];
 			values[slot] = vmx_read(ksplit_fields[slot].encoding);
-			ksplit_slot_set(stored, slot);
+			__set_bit(slot, (unsigned long *)stored);
 		}
 	}
 }

@@ -152,8 +152,7 @@ unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf)
 		u64 size = ksplit_level_size(level);
 		u64 start = leaf->hva & ~(size - 1);
 
-		if (level > leaf->worker_level || level > leaf->owner_level ||
-		    level > leaf->hw_level)
+		if (level > leaf->worker_level || level > leaf->hw_level)
 			continue;
 		if ((leaf->gpa ^ leaf->hva) & (size - 1) & PAGE_MASK)
 			continue;

@@ -99,14 +99,14 @@ bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification);
 u64 ksplit_ept_qualification(u64 hw_qualification, const struct ksplit_walk *w);
 
 /**
- * struct ksplit_leaf - what bounds the size of an EPT leaf
+ * struct ksplit_leaf - what bounds the size of an EPT leaf, but for the owner's
+ *	mapping of the page
  * @gpa:	guest physical address, any byte of the page
  * @hva:	owner's address of the same byte
  * @pfn:	page frame of that byte, 4 KiB units
  * @slot_start:	owner's address of the slot's first byte
  * @slot_end:	and the end, exclusive
  * @worker_level: level of the leaf in the worker's tables
- * @owner_level: level at which the owner maps the page
  * @hw_level:	largest level of the CPU's EPT
  */
 struct ksplit_leaf {
@@ -116,7 +116,6 @@ struct ksplit_leaf {
 	u64 slot_start;
 	u64 slot_end;
 	unsigned int worker_level;
-	unsigned int owner_level;
 	unsigned int hw_level;
 };
 

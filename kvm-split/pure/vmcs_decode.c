@@ -241,9 +241,9 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *
 		return err;
 
 	add_dependents(s, todo);
-	ksplit_for_each_slot(slot, todo)
-		apply(hw, s, slot);
 	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {
+		ksplit_for_each_slot(slot, i, todo[i])
+			apply(hw, s, slot);
 		s->write[i] &= hw->supported[i];
 		s->pending[i] = 0;
 	}

@@ -241,11 +241,10 @@ static inline void ksplit_slot_set(u64 *map, unsigned int slot)
 	map[slot / 64] |= 1ull << (slot % 64);
 }
 
-/* Two loops: "break" does not end it. */
-#define ksplit_for_each_slot(slot, map)						\
-	for (unsigned int __word = 0; __word < KSPLIT_SLOT_WORDS; __word++)	\
-		for (u64 __todo = (map)[__word];				\
-		     __todo && ((slot) = __word * 64 + __builtin_ctzll(__todo), true); \
-		     __todo &= __todo - 1)
+/* Over the slots of the bits set in one word of a map. */
+#define ksplit_for_each_slot(slot, word, bits)					\
+	for (u64 __todo = (bits);						\
+	     __todo && ((slot) = (word) * 64 + __builtin_ctzll(__todo), true);	\
+	     __todo &= __todo - 1)
 
 #endif /* KSPLIT_VMCS_POLICY_H */

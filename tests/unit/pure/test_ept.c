@@ -228,15 +228,12 @@ START_TEST(levels)
 	struct ksplit_leaf good = {
 		.gpa = 0x40212345, .hva = 0x7f0080212345, .pfn = 0x140212,
 		.slot_start = 0x7f0080000000, .slot_end = 0x7f00c0000000,
-		.worker_level = 3, .owner_level = 3, .hw_level = 3,
+		.worker_level = 3, .hw_level = 3,
 	};
 	struct ksplit_leaf l = good;
 
 	ck_assert_uint_eq(ksplit_leaf_level(&l), 3);
 	l.hw_level = 2;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
-	l = good;
-	l.owner_level = 2;
 	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
 	l = good;
 	l.worker_level = 1;
@@ -265,8 +262,7 @@ START_TEST(random_levels)
 		u64 align = ~((1ull << (12 + rnd() % 20)) - 1);
 		struct ksplit_leaf l = {
 			.hva = rnd() % LIMIT,
-			.worker_level = rnd() % 5, .owner_level = rnd() % 5,
-			.hw_level = 1 + rnd() % 3,
+			.worker_level = rnd() % 5, .hw_level = 1 + rnd() % 3,
 		};
 		unsigned int level;
 		u64 size, start;
@@ -282,7 +278,7 @@ START_TEST(random_levels)
 		large++;
 		size = ksplit_level_size(level);
 		start = l.hva & ~(size - 1);
-		HOLDS(level <= l.worker_level && level <= l.owner_level);
+		HOLDS(level <= l.worker_level);
 		HOLDS(start >= l.slot_start && start + size <= l.slot_end);
 		EQ((l.gpa - l.hva) & (size - 1) & ~4095ull, 0);
 		EQ((l.pfn - (l.hva >> 12)) & ((size >> 12) - 1), 0);
