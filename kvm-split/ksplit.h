@@ -46,8 +46,6 @@
 #define KSPLIT_MAX_SLOTS	1024	/* of one VM, both address spaces */
 #define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
 #define KSPLIT_MAX_TENANTS	512	/* users with a session, a supervisor or a wish */
-#define KSPLIT_DEF_VMS		64	/* sessions of a tenant */
-#define KSPLIT_DEF_VCPUS	512	/* of a tenant */
 #define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */
 
 /* ------------------------------------------------------ statistics -- */
@@ -101,18 +99,14 @@ struct ksplit_channel {
 struct ksplit_tenant {			/* front/tenant.c */
 	kuid_t uid;
 	bool bound;			/* to a supervisor */
-	u32 max_vms;
-	u32 max_vcpus;
-	u32 max_slots;
+	struct ksplit_bind limit;	/* the launcher's last answer */
 	u32 nr_sessions;		/* of workers, with a client or ready for one */
 	atomic_t nr_vcpus;
 	struct list_head ready;		/* sessions without a client */
 	wait_queue_head_t wq;		/* clients and the supervisor */
-	/* Opens that wait for the launcher, and its last answer. */
-	u32 waiters;
-	bool reported;			/* the launcher knows */
-	int error;			/* refused until then, 0: not */
-	unsigned long until;
+	u32 waiters;			/* opens */
+	bool reported;			/* the launcher knows of them */
+	unsigned long until;		/* limit.error stands */
 };
 
 struct ksplit_session {			/* front/session.c */
@@ -329,9 +323,7 @@ void ksplit_mem_destroy(struct ksplit_vm *vm);
  * call failed and prepare made it, or if the call deleted it.
  */
 struct ksplit_slot_change {
-	u32 key;
-	u64 gpa, size, hva;
-	u32 flags;			/* KVM_MEM_* */
+	struct kvm_userspace_memory_region mem;
 	bool created;			/* set by prepare */
 };
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
@@ -382,9 +374,8 @@ int ksplit_front_init(void);
 void ksplit_channel_init(struct ksplit_channel *chan);
 /* Fails every call, waiting or handed out, with -EIO. */
 void ksplit_channel_kill(struct ksplit_channel *chan);
-/* KSPLIT_NEXT and KSPLIT_COPY on a session (vcpu NULL) or on a vCPU. */
-long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
-			 struct ksplit_next __user *arg);
+/* KSPLIT_NEXT and KSPLIT_COPY on a session or on a vCPU. */
+long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user *arg);
 long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg);
 void ksplit_session_put(struct ksplit_session *session);
 

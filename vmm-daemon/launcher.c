@@ -33,6 +33,9 @@
 
 #define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
 #define DEF_TENANTS	64
+#define DEF_VMS		64
+#define MAX_VCPUS	512	/* of one user */
+#define MAX_SLOTS	1024	/* of one VM */
 #define DEF_UID_BASE	2000000000LL
 /* A supervisor that lived shorter than that counts as failed. */
 #define SHORT_LIFE_MS	5000
@@ -50,7 +53,7 @@ static const char usage[] =
 "  --uid-base N        a tenant's supervisor and workers run as user and group\n"
 "                      N + its uid, default 2000000000\n"
 "  --max-tenants N     most users at once, default 64, at most 448\n"
-"  --max-vms N         most open VMs of one user, default: the kernel's\n"
+"  --max-vms N         most open VMs of one user, default 64\n"
 "  --any-uid           serve users that the user database does not know, too\n"
 "  --no-namespaces     leave supervisors in the launcher's namespaces\n"
 "  --help              show this text\n";
@@ -86,6 +89,7 @@ static struct launcher l = {
 	.run_dir = "/run/kvm-split",
 	.uid_base = DEF_UID_BASE,
 	.max_tenants = DEF_TENANTS,
+	.max_vms = DEF_VMS,
 	.namespaces = 1,
 };
 
@@ -189,18 +193,17 @@ static void parse_options(int argc, char **argv)
 
 static void open_control(void)
 {
-	int version;
+	struct ksplit_info info;
 
 	l.control = open(l.device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (l.control < 0)
 		die(EXIT_NO_STUB, "%s: %s", l.device, strerror(errno));
-	version = ioctl(l.control, KSPLIT_GET_VERSION);
-	if (version < 0)
+	if (ioctl(l.control, KSPLIT_GET_INFO, &info) < 0)
 		die(EXIT_NO_STUB, "%s: no kvm-split: %s", l.device,
 		    strerror(errno));
-	if (version != KSPLIT_ABI_VERSION)
-		die(EXIT_PROTOCOL, "the kernel has ABI version %d, this program %d",
-		    version, KSPLIT_ABI_VERSION);
+	if (info.abi_version != KSPLIT_ABI_VERSION)
+		die(EXIT_PROTOCOL, "the kernel has ABI version %u, this program %d",
+		    info.abi_version, KSPLIT_ABI_VERSION);
 }
 
 static void remove_ready(void)
@@ -350,7 +353,12 @@ static void note_failure(struct tenant *t)
 
 static void start_supervisor(struct tenant *t)
 {
-	struct ksplit_bind bind = { .uid = t->uid, .max_vms = l.max_vms };
+	struct ksplit_bind bind = {
+		.uid = t->uid,
+		.max_vms = l.max_vms,
+		.max_vcpus = MAX_VCPUS,
+		.max_slots = MAX_SLOTS,
+	};
 	long long service = service_uid(t->uid);
 	int fd;
 

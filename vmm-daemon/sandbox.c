@@ -31,6 +31,10 @@
 #include "ksplit_ops.h"
 #include "worker.h"
 
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
+#endif
+
 /* Descriptors: one for each vCPU, two for each virtio queue, with room. */
 #define MAX_FILES	16384
 
@@ -124,6 +128,8 @@ static int add_rules(scmp_filter_ctx ctx)
 		SCMP_A0(SCMP_CMP_EQ, ARCH_SET_GS);
 	const struct scmp_arg_cmp set_name =
 		SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME);
+	const struct scmp_arg_cmp same_file =
+		SCMP_A1(SCMP_CMP_EQ, F_DUPFD_QUERY);
 	const struct scmp_arg_cmp self =
 		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
 	unsigned int i;
@@ -152,6 +158,10 @@ static int add_rules(scmp_filter_ctx ctx)
 	if (!r)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 				     set_name);
+	/* two descriptors of one eventfd */
+	if (!r)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				     same_file);
 	/* abort() of its own */
 	if (!r)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

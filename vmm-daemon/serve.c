@@ -28,6 +28,9 @@
 #include "personality.h"
 #include "worker.h"
 
+#define PAGE		4096
+#define MAX_ABSENT	1000	/* page faults for one call */
+
 /**
  * struct server - a thread that serves a channel
  * @fd:		session or vCPU descriptor
@@ -279,12 +282,27 @@ static void serve_call(struct server *s)
 
 /* ----------------------------------------------------------- threads ----- */
 
+/* Bring in what the stub looks at with page faults off. */
+static void touch(struct server *s)
+{
+	volatile unsigned char *run = (unsigned char *)(uintptr_t)s->next.kvm_run;
+	volatile unsigned char *p = (unsigned char *)s;
+	size_t i;
+
+	for (i = 0; i < sizeof(*s); i += PAGE)
+		p[i] = p[i];
+	p[sizeof(*s) - 1] = p[sizeof(*s) - 1];
+	for (i = 0; run && i < 2 * PAGE; i += PAGE)
+		run[i] = run[i];
+}
+
 /*
  * Reply to the last call, if there is one, and wait for another.
  */
 static void next_call(struct server *s)
 {
 	struct ksplit_next *n = &s->next;
+	unsigned int absent = 0;
 	int r;
 
 	n->prefetch = (uintptr_t)s->in;
@@ -293,6 +311,12 @@ static void next_call(struct server *s)
 		r = ksplit_ops->next(s->fd, n);
 		ksplit_idle_exit();
 
+		if (r == -EFAULT) {
+			if (++absent > MAX_ABSENT)
+				ksplit_abort("the stub does not reach this memory");
+			touch(s);
+			continue;
+		}
 		if (r == -ESHUTDOWN)
 			/* The client has closed everything: leave quickly. */
 			_exit(0);

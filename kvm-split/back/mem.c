@@ -139,13 +139,14 @@ static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot, u64
 	}
 }
 
-static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct ksplit_slot_change *c)
+static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct kvm_userspace_memory_region *m)
 {
-	u64 end = vm->owner->task_size;
+	u64 end = vm->owner->task_size, gpa = m->guest_phys_addr;
+	u64 size = m->memory_size, hva = m->userspace_addr;
 
-	return !((c->gpa | c->size | c->hva) & ~PAGE_MASK) && c->size <= KSPLIT_SLOT_MAX &&
-	       c->hva < end && c->size <= end - c->hva &&
-	       c->gpa < KSPLIT_GPA_END && c->size <= KSPLIT_GPA_END - c->gpa;
+	return !((gpa | size | hva) & ~PAGE_MASK) && size <= KSPLIT_SLOT_MAX &&
+	       hva < end && size <= end - hva &&
+	       gpa < KSPLIT_GPA_END && size <= KSPLIT_GPA_END - gpa;
 }
 
 /**
@@ -161,16 +162,16 @@ static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct ksplit_slot_cha
  */
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 {
-	u32 max = min_t(u32, vm->session->tenant->max_slots, KSPLIT_MAX_SLOTS);
+	u32 max = min_t(u32, vm->session->tenant->limit.max_slots, KSPLIT_MAX_SLOTS);
 	struct ksplit_slot *slot __free(kfree) = NULL;
 	int r = 0;
 
 	c->created = false;
-	if (c->key >> 16 > 1)
+	if (c->mem.slot >> 16 > 1)
 		return -EINVAL;
-	if (!c->size)
+	if (!c->mem.memory_size)
 		return 0;
-	if (!ksplit_slot_valid(vm, c))
+	if (!ksplit_slot_valid(vm, &c->mem))
 		return -EINVAL;
 
 	slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
@@ -178,15 +179,15 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 		return -ENOMEM;
 	refcount_set(&slot->users, 1);
 	xa_init_flags(&slot->pages, XA_FLAGS_ACCOUNT);
-	slot->key = c->key;
-	slot->gpa = c->gpa;
-	slot->size = c->size;
-	slot->hva = c->hva;
-	slot->readonly = c->flags & KVM_MEM_READONLY;
+	slot->key = c->mem.slot;
+	slot->gpa = c->mem.guest_phys_addr;
+	slot->size = c->mem.memory_size;
+	slot->hva = c->mem.userspace_addr;
+	slot->readonly = c->mem.flags & KVM_MEM_READONLY;
 
 	if (mutex_lock_killable(&vm->slots_lock))
 		return -EINTR;
-	c->created = !ksplit_slot_by_key(vm, c->key);
+	c->created = !ksplit_slot_by_key(vm, c->mem.slot);
 	if (c->created && vm->nr_slots >= max) {
 		ksplit_vm_err(vm, "limit of %u memory slots reached", max);
 		c->created = false;
@@ -395,11 +396,11 @@ static void ksplit_slot_unmap(struct ksplit_vm *vm, struct ksplit_slot *slot)
  */
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success)
 {
-	bool drop = success ? !c->size : c->created;
+	bool drop = success ? !c->mem.memory_size : c->created;
 	struct ksplit_slot *slot;
 
 	scoped_guard(mutex, &vm->slots_lock) {
-		slot = drop ? ksplit_slot_by_key(vm, c->key) : NULL;
+		slot = drop ? ksplit_slot_by_key(vm, c->mem.slot) : NULL;
 		if (slot)
 			ksplit_slot_detach(vm, slot);
 	}

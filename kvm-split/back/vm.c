@@ -94,7 +94,7 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 		ksplit_vcpu_kick(vcpu);
 		return 0;
 	case KSPLIT_NEXT:
-		return ksplit_channel_next(&vcpu->chan, vcpu, argp);
+		return ksplit_channel_next(&vcpu->chan, argp);
 	case KSPLIT_COPY:
 		return ksplit_copy(&vcpu->chan, argp);
 	case KSPLIT_BLOCK:
@@ -117,10 +117,10 @@ static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
 {
 	struct ksplit_tenant *tenant = vm->session->tenant;
 
-	if (atomic_inc_return(&tenant->nr_vcpus) <= tenant->max_vcpus)
+	if (atomic_inc_return(&tenant->nr_vcpus) <= tenant->limit.max_vcpus)
 		return true;
 	atomic_dec(&tenant->nr_vcpus);
-	ksplit_vm_err(vm, "limit of %u vCPUs reached", tenant->max_vcpus);
+	ksplit_vm_err(vm, "limit of %u vCPUs reached", tenant->limit.max_vcpus);
 	return false;
 }
 

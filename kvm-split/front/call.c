@@ -12,14 +12,12 @@
  *
  * chan->lock covers a channel's calls.  What is handed out or replied moves
  * under it, at once, and only if the worker's memory is there: page faults are
- * off.  If it is not, the worker's thread brings it in without the lock, and
- * tries again.  So nobody sleeps with a call, and a call is always either
- * waiting, handed out, or done.
+ * off, and bringing it in is up to the worker.  So nobody sleeps with a call,
+ * and a call is always either waiting, handed out, or done.
  */
 #include "front.h"
 
-/* How long a client waits for a worker that it interrupted: 2 s. */
-#define SIGNAL_TICK	(HZ / 10)
+/* How long a client waits for a worker that it interrupted, in tenths of a second. */
 #define SIGNAL_TICKS	20
 
 /**
@@ -41,7 +39,7 @@ static void call_end(struct ksplit_call *call, long result)
 		list_del(&call->node);
 		kfree(container_of(call, struct ksplit_file, gone));
 	} else if (!call->done) {
-		call->result = result;
+		call->n.result = result;
 		WRITE_ONCE(call->done, true);
 		/* Who replies is about to sleep: let the client run here. */
 		wake_up_poll_on_current_cpu(&call->wq, EPOLLIN);
@@ -96,7 +94,14 @@ struct ksplit_call *ksplit_call_find(struct ksplit_channel *chan, u64 id, bool d
 
 /* --------------------------------------------------- client side -- */
 
-static bool call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
+/**
+ * ksplit_call_queue() - Hand a call to the workers of a channel
+ * @chan: the channel
+ * @call: the call; KSPLIT_OP_RELEASE: in a file that is freed once it is told
+ *
+ * Return: false if nobody serves any more: nothing has happened.
+ */
+bool ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
 {
 	scoped_guard(spinlock, &chan->lock) {
 		if (chan->dead)
@@ -108,17 +113,6 @@ static bool call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
 	/* The client is about to sleep: let the worker run here. */
 	wake_up_poll_on_current_cpu(&chan->wq, EPOLLIN);
 	return true;
-}
-
-/**
- * ksplit_call_gone() - Tell the worker that a client's file is gone
- * @f: the file, whose references are the caller's now; it is freed once told
- */
-void ksplit_call_gone(struct ksplit_file *f)
-{
-	f->gone.n.op = KSPLIT_OP_RELEASE;
-	if (!call_queue(f->chan, &f->gone))
-		kfree(f);
 }
 
 static bool call_over(const struct ksplit_call *call)
@@ -136,13 +130,9 @@ static int call_interrupted(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
 	for (int i = 0; !left && i < SIGNAL_TICKS; i++)
 		left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
 				     (TASK_KILLABLE | TASK_FREEZABLE), 0,
-				     SIGNAL_TICK, __ret = schedule_timeout(__ret));
+				     HZ / 10, __ret = schedule_timeout(__ret));
 	ksplit_vcpu_call_done(vcpu);
-	if (left > 0)
-		return 0;
-	if (!left)
-		ksplit_vm_err(vcpu->vm, "vCPU %u: the worker did not answer a signal", vcpu->id);
-	return left ? -EINTR : -EIO;
+	return left > 0 ? 0 : left ? -EINTR : -EIO;
 }
 
 /**
@@ -157,7 +147,7 @@ static int call_interrupted(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
  *
  * A vCPU whose call was not answered is of no use any more, nor is its VM.
  *
- * Return: 0: call->result stands; -EINTR (killed); -EIO (nobody serves, or an
+ * Return: 0: call->n.result stands; -EINTR (killed); -EIO (nobody serves, or an
  * interrupted KVM_RUN was not answered in time).
  */
 int ksplit_call_serve(struct ksplit_call *call)
@@ -169,7 +159,7 @@ int ksplit_call_serve(struct ksplit_call *call)
 
 	call->client = current;
 	init_waitqueue_head(&call->wq);
-	if (!call_queue(chan, call))
+	if (!ksplit_call_queue(chan, call))
 		return -EIO;
 	r = wait_event_state(call->wq, call_over(call),
 			     ((run ? TASK_INTERRUPTIBLE : TASK_KILLABLE) | TASK_FREEZABLE));
@@ -177,8 +167,12 @@ int ksplit_call_serve(struct ksplit_call *call)
 		r = run ? call_interrupted(call, vcpu) : -EINTR;
 	scoped_guard(spinlock, &chan->lock)
 		list_del(&call->node);
-	if (r && vcpu)
+	if (vcpu && (r || call->n.result == -EIO)) {
+		if (r != -EINTR)
+			ksplit_vm_err(vcpu->vm, "vCPU %u: no good answer to ioctl %#x",
+				      vcpu->id, call->n.cmd);
 		ksplit_vm_kill(vcpu->vm);
+	}
 	return r;
 }
 
@@ -245,16 +239,14 @@ long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg)
 /* Bytes of the PIO page that an exit is about. */
 static u32 pio_bytes(const struct kvm_run *run)
 {
-	u32 bytes = run->io.size * run->io.count;
-
-	return run->exit_reason == KVM_EXIT_IO ? min_t(u32, bytes, PAGE_SIZE) : 0;
+	return run->exit_reason == KVM_EXIT_IO ?
+	       min_t(u32, run->io.size * run->io.count, PAGE_SIZE) : 0;
 }
 
 /* Registers are moved only if the client asks for them. */
 static size_t regs_bytes(const struct kvm_run *run)
 {
-	return READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs) ?
-	       sizeof(run->s.regs) : 0;
+	return run->kvm_valid_regs | run->kvm_dirty_regs ? sizeof(run->s.regs) : 0;
 }
 
 /* The client's kvm_run goes to the worker, who distrusts it as upstream does. */
@@ -274,16 +266,15 @@ static int run_to_client(struct kvm_run *run, const u8 __user *src)
 {
 	const size_t out = offsetof(struct kvm_run, exit_reason);
 	const size_t in = offsetof(struct kvm_run, kvm_valid_regs);
-	const size_t s = offsetof(struct kvm_run, s);
 	u64 head[offsetof(struct kvm_run, s) / sizeof(u64)];
 	struct kvm_run *new = (void *)head;
 
-	if (copy_from_user_nofault(new, src, s))
+	if (copy_from_user_nofault(new, src, sizeof(head)))
 		return -EFAULT;
 	if (!ksplit_kvm_run_valid(new))
 		return -EINVAL;
 	if (copy_from_user_nofault((void *)run + PAGE_SIZE, src + PAGE_SIZE, pio_bytes(new)) ||
-	    copy_from_user_nofault((void *)run + s, src + s, regs_bytes(run)))
+	    copy_from_user_nofault(&run->s.regs, src + sizeof(head), regs_bytes(run)))
 		return -EFAULT;
 	memcpy((void *)run + out, (void *)new + out, in - out);
 	run->kvm_dirty_regs = new->kvm_dirty_regs;
@@ -296,35 +287,27 @@ static int run_to_client(struct kvm_run *run, const u8 __user *src)
  * Ends a call with the worker's reply, or with -EIO if that is not acceptable;
  * -EFAULT: nothing has happened.
  */
-static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
-		 const struct ksplit_next *n)
+static int reply(struct ksplit_channel *chan, const struct ksplit_next *n)
 {
 	struct ksplit_call *call;
 	int r = 0;
 
-	scoped_guard(spinlock, &chan->lock) {
-		call = ksplit_call_find(chan, n->reply_to, false);
-		if (!call)
-			return -ENOENT;
-		if (n->out_len > call->n.len || !ksplit_result_allowed(call, n))
-			r = -EINVAL;
-		else if (copy_from_user_nofault(call->data + call->n.len, u64_to_user_ptr(n->out),
-						n->out_len))
-			r = -EFAULT;
-		else if (vcpu && call->n.cmd == KVM_RUN)
-			r = run_to_client(chan->kvm_run, u64_to_user_ptr(n->kvm_run));
-		if (r == -EFAULT)
-			return r;
-		if (!r) {
-			call->out_len = n->out_len;
-			call->new_handle = n->new_handle;
-		}
-		call_end(call, r ? -EIO : n->result);
-	}
-	if (r && vcpu) {
-		ksplit_vm_err(vcpu->vm, "vCPU %u: a reply was refused", vcpu->id);
-		ksplit_vm_kill(vcpu->vm);
-	}
+	guard(spinlock)(&chan->lock);
+	call = ksplit_call_find(chan, n->reply_to, false);
+	if (!call)
+		return -ENOENT;
+	if (n->out_len > call->n.len || !ksplit_result_allowed(call, n))
+		r = -EINVAL;
+	else if (copy_from_user_nofault(call->data + call->n.len, u64_to_user_ptr(n->out),
+					n->out_len))
+		r = -EFAULT;
+	else if (chan->kvm_run && call->n.cmd == KVM_RUN)
+		r = run_to_client(chan->kvm_run, u64_to_user_ptr(n->kvm_run));
+	if (r == -EFAULT)
+		return r;
+	if (!r)
+		memcpy(&call->n, n, offsetof(struct ksplit_next, id));
+	call_end(call, r ? -EIO : n->result);
 	return r;
 }
 
@@ -332,7 +315,6 @@ static int reply(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
 static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
 		    struct ksplit_next __user *arg)
 {
-	const size_t out = offsetof(struct ksplit_next, id);
 	struct ksplit_call *call;
 
 	guard(spinlock)(&chan->lock);
@@ -340,65 +322,40 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
 	if (!call)
 		return chan->dead ? -ESHUTDOWN : -EAGAIN;
 	if (copy_to_user_nofault(u64_to_user_ptr(n->prefetch), call->data, call->n.prefetched) ||
-	    copy_to_user_nofault((void __user *)arg + out, (void *)&call->n + out,
-				 sizeof(call->n) - out))
+	    copy_to_user_nofault(&arg->id, &call->n.id,
+				 sizeof(call->n) - offsetof(struct ksplit_next, id)))
 		return -EFAULT;
-	if (call->n.op == KSPLIT_OP_RELEASE) {
+	if (chan->kvm_run && call->n.cmd == KVM_RUN &&
+	    run_to_worker(chan->kvm_run, u64_to_user_ptr(n->kvm_run)))
+		return -EFAULT;
+	if (call->n.op == KSPLIT_OP_RELEASE)
 		call_end(call, 0);
-		return 0;
-	}
-	if (chan->kvm_run && call->n.cmd == KVM_RUN) {
-		ksplit_count(calls_run);
-		if (run_to_worker(chan->kvm_run, u64_to_user_ptr(n->kvm_run)))
-			return -EFAULT;
-	}
-	list_move(&call->node, &chan->busy);
+	else
+		list_move(&call->node, &chan->busy);
 	return 0;
-}
-
-/* Brings in what reply() and hand_out() need of the worker's memory. */
-static int touch(struct ksplit_channel *chan, const struct ksplit_next *n,
-		 struct ksplit_next __user *arg)
-{
-	if (fault_in_readable(u64_to_user_ptr(n->out), n->out_len) ||
-	    fault_in_safe_writeable(u64_to_user_ptr(n->prefetch), KSPLIT_PREFETCH_MAX) ||
-	    fault_in_safe_writeable((void __user *)arg, sizeof(*arg)) ||
-	    (chan->kvm_run && fault_in_safe_writeable(u64_to_user_ptr(n->kvm_run), 2 * PAGE_SIZE)))
-		return -EFAULT;
-	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /**
  * ksplit_channel_next() - KSPLIT_NEXT: reply to a call, wait for the next one
  * @chan: the session's channel, or a vCPU's
- * @vcpu: the vCPU, or NULL
  * @arg: struct ksplit_next
  *
  * Return: see struct ksplit_next.
  */
-long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_vcpu *vcpu,
-			 struct ksplit_next __user *arg)
+long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user *arg)
 {
 	struct ksplit_next n;
 	int r;
 
 	if (copy_from_user(&n, arg, offsetof(struct ksplit_next, id)))
 		return -EFAULT;
-	for (;;) {
-		r = n.reply_to ? reply(chan, vcpu, &n) : 0;
-		if (!r) {
-			n.reply_to = 0;
-			r = hand_out(chan, &n, arg);
-		}
-		if (r == -EFAULT)
-			r = touch(chan, &n, arg);
-		else if (r == -EAGAIN)
-			r = wait_event_freezable_exclusive(chan->wq, READ_ONCE(chan->dead) ||
-							   !list_empty_careful(&chan->calls));
-		else
-			return r;
+	r = n.reply_to ? reply(chan, &n) : 0;
+	if (r)
+		return r;
+	while ((r = hand_out(chan, &n, arg)) == -EAGAIN)
 		/* Not -ERESTARTSYS: the reply must not be given twice. */
-		if (r)
-			return r == -EFAULT ? r : -EINTR;
-	}
+		if (wait_event_freezable_exclusive(chan->wq, READ_ONCE(chan->dead) ||
+						   !list_empty_careful(&chan->calls)))
+			return -EINTR;
+	return r;
 }

@@ -33,27 +33,24 @@ static struct ksplit_file *file_alloc(struct ksplit_session *session, enum kspli
 	f->session = session;
 	f->chan = &session->chan;
 	f->gone.n.kind = kind;
+	f->gone.n.op = KSPLIT_OP_RELEASE;
 	return f;
 }
 
 /* @told: the worker knows the file, and is to hear that it is gone. */
 static void file_free(struct ksplit_file *f, bool told)
 {
-	struct ksplit_session *session = f->session;
-	struct ksplit_vcpu *vcpu = f->vcpu;
-	struct ksplit_vm *vm = f->vm;
+	struct ksplit_file old = *f;
 
-	if (told)
-		ksplit_call_gone(f);
-	else
+	if (!told || !ksplit_call_queue(f->chan, &f->gone))
 		kfree(f);
-	if (atomic_dec_and_test(&session->files))
-		ksplit_channel_close(&session->chan);
-	if (!IS_ERR_OR_NULL(vcpu))
-		ksplit_vcpu_put(vcpu);
-	if (!IS_ERR_OR_NULL(vm))
-		ksplit_vm_put(vm);
-	ksplit_session_put(session);
+	if (atomic_dec_and_test(&old.session->files))
+		ksplit_channel_close(&old.session->chan);
+	if (!IS_ERR_OR_NULL(old.vcpu))
+		ksplit_vcpu_put(old.vcpu);
+	if (!IS_ERR_OR_NULL(old.vm))
+		ksplit_vm_put(old.vm);
+	ksplit_session_put(old.session);
 }
 
 static int client_release(struct inode *inode, struct file *file)
@@ -65,24 +62,25 @@ static int client_release(struct inode *inode, struct file *file)
 /* A descriptor for what a call made, or an error and no file. */
 static long file_install(struct ksplit_file *f)
 {
-	bool stats = f->gone.n.kind == KSPLIT_FILE_STATS;
-	int fd = get_unused_fd_flags(O_CLOEXEC);
-	struct file *file = ERR_PTR(fd);
-	char name[32];
+	struct file *file;
+	char name[32] = "kvm-vm";
+	int fd;
 
-	snprintf(name, sizeof(name), f->vcpu ? "kvm-vcpu:%u" : stats ? "kvm-stats" : "kvm-vm",
-		 f->vcpu ? f->vcpu->id : 0);
-	if (fd >= 0)
-		file = anon_inode_getfile_fmode(name, &client_fops, f, stats ? O_RDONLY : O_RDWR,
-						stats ? FMODE_PREAD : 0);
-	if (!IS_ERR(file)) {
-		fd_install(fd, file);
-		return fd;
+	if (f->gone.n.kind == KSPLIT_FILE_STATS)
+		strscpy(name, "kvm-stats");
+	if (f->vcpu)
+		snprintf(name, sizeof(name), "kvm-vcpu:%u", f->vcpu->id);
+	file = anon_inode_getfile_fmode(name, &client_fops, f, O_RDWR, FMODE_PREAD);
+	if (IS_ERR(file)) {
+		file_free(f, true);
+		return PTR_ERR(file);
 	}
-	if (fd >= 0)
-		put_unused_fd(fd);
-	file_free(f, true);
-	return PTR_ERR(file);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		fput(file);
+	else
+		fd_install(fd, file);
+	return fd;
 }
 
 /* -------------------------------------------------- building calls -- */
@@ -91,7 +89,6 @@ static long file_install(struct ksplit_file *f)
 static int make_new(struct ksplit_call *call)
 {
 	struct ksplit_file *new, *f = call->f;
-	struct ksplit_session *session = f->session;
 	enum ksplit_kind kind = KSPLIT_FILE_NONE;
 
 	if (!f->vm && call->n.cmd == KVM_CREATE_VM)
@@ -102,15 +99,15 @@ static int make_new(struct ksplit_call *call)
 		kind = KSPLIT_FILE_STATS;
 	if (kind == KSPLIT_FILE_NONE)
 		return 0;
-	new = file_alloc(session, kind);
+	new = file_alloc(f->session, kind);
 	if (!new)
 		return -ENOMEM;
 	call->new = new;
 	if (kind == KSPLIT_FILE_VM) {
-		scoped_guard(mutex, &session->lock)
-			if (list_count_nodes(&session->vms) >= MAX_SESSION_VMS)
+		scoped_guard(mutex, &f->session->lock)
+			if (list_count_nodes(&f->session->vms) >= MAX_SESSION_VMS)
 				return -EMFILE;
-		new->vm = ksplit_vm_create(session, current->mm);
+		new->vm = ksplit_vm_create(f->session, current->mm);
 		return PTR_ERR_OR_ZERO(new->vm);
 	}
 	new->vm = f->vm;
@@ -154,46 +151,31 @@ bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_n
 	return true;
 }
 
-/* The stub enters the slot itself: a window can be of nothing else. */
-static int set_slot(struct ksplit_call *call)
-{
-	struct kvm_userspace_memory_region *mem = (void *)call->data;
-	struct ksplit_vm *vm = call->f->vm;
-	struct ksplit_slot_change slot;
-	int r;
-
-	if (!call->n.prefetched)
-		return -EFAULT;
-	slot = (struct ksplit_slot_change){
-		.key = mem->slot, .gpa = mem->guest_phys_addr, .size = mem->memory_size,
-		.hva = mem->userspace_addr, .flags = mem->flags,
-	};
-	r = ksplit_slot_prepare(vm, &slot);
-	if (r)
-		return r;
-	r = ksplit_call_serve(call);
-	ksplit_slot_finish(vm, &slot, !r && !call->result);
-	return r;
-}
-
-/* How much a worker may copy to the client's bitmap. */
-static void find_slot(struct ksplit_call *call)
-{
-	struct ksplit_slot *slot;
-
-	if (call->n.cmd != KVM_GET_DIRTY_LOG || !call->n.prefetched)
-		return;
-	guard(spinlock)(&call->f->vm->mmu_lock);
-	slot = ksplit_slot_by_key(call->f->vm, *(u32 *)call->data);
-	call->slot_pages = slot ? slot->size >> PAGE_SHIFT : 0;
-}
-
+/* A call on a VM, with what the stub has to know of memory slots. */
 static int vm_call(struct ksplit_call *call)
 {
-	if (call->n.cmd == KVM_SET_USER_MEMORY_REGION ||
-	    call->n.cmd == KVM_SET_USER_MEMORY_REGION2)
-		return set_slot(call);
-	find_slot(call);
+	struct ksplit_slot_change change = {};
+	struct ksplit_vm *vm = call->f->vm;
+	struct ksplit_slot *slot;
+	int r;
+
+	switch (call->n.prefetched ? call->n.cmd : 0) {
+	case KVM_SET_USER_MEMORY_REGION:
+	case KVM_SET_USER_MEMORY_REGION2:
+		/* The stub enters the slot itself: a window can be of nothing else. */
+		change.mem = *(struct kvm_userspace_memory_region *)call->data;
+		r = ksplit_slot_prepare(vm, &change);
+		if (r)
+			return r;
+		r = ksplit_call_serve(call);
+		ksplit_slot_finish(vm, &change, !r && !call->n.result);
+		return r;
+	case KVM_GET_DIRTY_LOG:
+		scoped_guard(spinlock, &vm->mmu_lock) {
+			slot = ksplit_slot_by_key(vm, *(u32 *)call->data);
+			call->slot_pages = slot ? slot->size >> PAGE_SHIFT : 0;
+		}
+	}
 	return ksplit_call_serve(call);
 }
 
@@ -222,12 +204,12 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 	if (!r)
 		r = f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call);
 	if (!r)
-		r = call.result;
-	if (copy_to_user(out, data + size, call.out_len))
+		r = call.n.result;
+	if (copy_to_user(out, data + size, call.n.out_len))
 		r = -EFAULT;
 	if (!call.new)
 		return r;
-	call.new->gone.n.handle = call.new_handle;
+	call.new->gone.n.handle = call.n.new_handle;
 	if (r >= 0)
 		return file_install(call.new);
 	file_free(call.new, false);
@@ -263,6 +245,7 @@ static long run(struct ksplit_file *f)
 
 	if (sigset)
 		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
+	ksplit_count(calls_run);
 	r = forward(f, KSPLIT_OP_IOCTL, KVM_RUN, 0, NULL, 0);
 	if (sigset) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
@@ -285,8 +268,7 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_sigmask(f, argp);
 	if (!f->vm && cmd == KVM_GET_VCPU_MMAP_SIZE)
 		return arg ? -EINVAL : KSPLIT_RUN_SIZE;
-	return forward(f, KSPLIT_OP_IOCTL, cmd, arg, argp,
-		       min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
+	return forward(f, KSPLIT_OP_IOCTL, cmd, arg, argp, min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
 }
 
 static ssize_t client_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
@@ -356,15 +338,17 @@ module_param(vpid, bool, 0444);
 module_param(enable_apicv, bool, 0444);
 
 /**
- * ksplit_chardev_init() - Make /dev/kvm
+ * ksplit_front_init() - Make /dev/kvm-split and /dev/kvm
  *
- * A misc device as upstream's, for its name, number and sysfs directory.  But
+ * Called once the back is ready to run guests.
+ *
+ * /dev/kvm is a misc device as upstream's, for its name, number and sysfs directory.  But
  * misc_open() holds a lock of all misc devices over ->open(), which here waits
  * for a worker: the more specific cdev of the same number comes first.
  *
  * Return: 0 or -errno.
  */
-int __init ksplit_chardev_init(void)
+int __init ksplit_front_init(void)
 {
 	/*
 	 * What guests get, whatever the command line said: the stub needs EPT,
@@ -376,5 +360,6 @@ int __init ksplit_chardev_init(void)
 	vpid = true;
 	enable_apicv = false;
 	cdev_init(&kvm_cdev, &client_fops);
-	return cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1) ?: misc_register(&kvm_dev);
+	return misc_register(&ksplit_control_dev) ?:
+	       cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1) ?: misc_register(&kvm_dev);
 }

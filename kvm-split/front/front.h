@@ -12,11 +12,9 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
-#include <linux/freezer.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -34,14 +32,11 @@ struct ksplit_call {
 	struct task_struct *client;
 	struct ksplit_file *f;		/* what the call is on */
 	struct ksplit_file *new;	/* what it is to make */
-	struct ksplit_next n;		/* id, op, ..., ready to hand out */
+	struct ksplit_next n;		/* id, op, ..., to hand out; the reply */
 	u8 *data;			/* n.len bytes prefetched, n.len that a reply brings */
 	u64 slot_pages;			/* of the slot whose bitmap it wants */
-	u32 out_len;
-	u64 new_handle;
 	u32 copies;			/* in progress: the client stays */
 	bool done;
-	long result;
 };
 
 struct ksplit_file {
@@ -55,6 +50,7 @@ struct ksplit_file {
 };
 
 /* tenant.c */
+extern struct miscdevice ksplit_control_dev;
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session);
 void ksplit_tenant_leave(struct ksplit_session *session, bool last);
 struct ksplit_session *ksplit_tenant_take(kuid_t uid);
@@ -63,13 +59,12 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid);
 int ksplit_session_serve(struct ksplit_tenant *tenant);
 
 /* call.c */
-void ksplit_call_gone(struct ksplit_file *f);
+bool ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call);
 int ksplit_call_serve(struct ksplit_call *call);
 struct ksplit_call *ksplit_call_find(struct ksplit_channel *chan, u64 id, bool done);
 void ksplit_channel_close(struct ksplit_channel *chan);
 
 /* chardev.c */
-int ksplit_chardev_init(void);
 bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_next *n);
 
 #endif /* KSPLIT_FRONT_H */

@@ -8,17 +8,13 @@
  * call in progress names.
  */
 #include <linux/eventfd.h>
-#include <linux/once.h>
-#include <linux/random.h>
-#include <linux/siphash.h>
 
 #include "front.h"
 
 static void session_free(struct kref *ref)
 {
-	struct ksplit_session *session;
+	struct ksplit_session *session = container_of(ref, struct ksplit_session, ref);
 
-	session = container_of(ref, struct ksplit_session, ref);
 	ksplit_tenant_leave(session, true);
 	mmdrop(session->worker_mm);
 	ksplit_count_add(sessions, -1);
@@ -62,10 +58,8 @@ static long give_object(struct ksplit_session *session, u64 id)
 
 	scoped_guard(spinlock, &session->chan.lock) {
 		call = ksplit_call_find(&session->chan, id, false);
-		if (!call)
+		if (!call || !call->new)
 			return -ENOENT;
-		if (!call->new || call->new->gone.n.kind == KSPLIT_FILE_STATS)
-			return -EINVAL;
 		vm = call->new->vm;
 		vcpu = call->new->vcpu;
 		kref_get(vcpu ? &vcpu->ref : &vm->ref);
@@ -75,7 +69,6 @@ static long give_object(struct ksplit_session *session, u64 id)
 
 static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd __user *arg)
 {
-	static siphash_key_t key __read_mostly;
 	struct file *file __free(fput) = NULL;
 	struct eventfd_ctx *ctx;
 	struct ksplit_call *call;
@@ -96,12 +89,7 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 	ctx = eventfd_ctx_fileget(file);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	/* One value for one eventfd, that says nothing of where in memory it is. */
-	get_random_once(&key, sizeof(key));
-	e.identity = siphash_1u64((unsigned long)ctx, &key);
 	eventfd_ctx_put(ctx);
-	if (put_user(e.identity, &arg->identity))
-		return -EFAULT;
 	return receive_fd(file, NULL, O_CLOEXEC);
 }
 
@@ -115,7 +103,7 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	ksplit_count(sysc_worker);
 	switch (cmd) {
 	case KSPLIT_NEXT:
-		return ksplit_channel_next(&session->chan, NULL, argp);
+		return ksplit_channel_next(&session->chan, argp);
 	case KSPLIT_COPY:
 		return ksplit_copy(&session->chan, argp);
 	case KSPLIT_EVENTFD:

@@ -15,11 +15,10 @@
 #include "front.h"
 
 #define OPEN_TIMEOUT	(5 * HZ)
-#define DENY_TIME	HZ
 
 static DEFINE_SPINLOCK(lock);
 static struct ksplit_tenant tenants[KSPLIT_MAX_TENANTS];
-static unsigned int nr_controls;	/* launchers */
+static atomic_t nr_controls;		/* launchers */
 static DECLARE_WAIT_QUEUE_HEAD(wq);
 static const struct file_operations split_fops;
 
@@ -31,9 +30,9 @@ static struct ksplit_tenant *tenant_get(kuid_t uid)
 	struct ksplit_tenant *t, *unused = NULL;
 
 	for (t = tenants; t < tenants + KSPLIT_MAX_TENANTS; t++) {
-		if (t->error && time_after_eq(jiffies, t->until))
-			t->error = 0;
-		if (!t->bound && !t->nr_sessions && !t->waiters && !t->error)
+		if (t->limit.error && time_after_eq(jiffies, t->until))
+			t->limit.error = 0;
+		if (!t->bound && !t->nr_sessions && !t->waiters && !t->limit.error)
 			unused = t;
 		else if (uid_eq(t->uid, uid))
 			return t;
@@ -56,7 +55,7 @@ static struct ksplit_tenant *tenant_get(kuid_t uid)
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
 {
 	guard(spinlock)(&lock);
-	if (t->nr_sessions >= t->max_vms)
+	if (t->nr_sessions >= t->limit.max_vms)
 		return -EMFILE;
 	t->nr_sessions++;
 	session->tenant = t;
@@ -111,12 +110,9 @@ static long bind(struct ksplit_bind __user *arg)
 		if (t->bound)
 			return -EEXIST;
 		t->bound = !b.error;
-		t->error = b.error;
-		t->until = jiffies + DENY_TIME;
+		t->limit = b;
+		t->until = jiffies + HZ;
 		t->reported = false;
-		t->max_vms = b.max_vms ?: KSPLIT_DEF_VMS;
-		t->max_vcpus = b.max_vcpus ?: KSPLIT_DEF_VCPUS;
-		t->max_slots = b.max_slots ?: KSPLIT_MAX_SLOTS;
 		wake_up_all(&t->wq);
 	}
 	if (b.error)
@@ -133,19 +129,16 @@ static long bind(struct ksplit_bind __user *arg)
 static int control_open(struct inode *inode, struct file *file)
 {
 	file->private_data = NULL;
-	guard(spinlock)(&lock);
-	nr_controls++;
+	atomic_inc(&nr_controls);
 	return 0;
 }
 
 static int split_release(struct inode *inode, struct file *file)
 {
-	if (file->private_data) {
+	if (file->private_data)
 		tenant_unbind(file->private_data);
-	} else {
-		guard(spinlock)(&lock);
-		nr_controls--;
-	}
+	else
+		atomic_dec(&nr_controls);
 	/* Who waits is the launcher's now. */
 	wake_up_all(&wq);
 	return 0;
@@ -155,7 +148,7 @@ static int split_release(struct inode *inode, struct file *file)
 static struct ksplit_tenant *wanted(void)
 {
 	for (struct ksplit_tenant *t = tenants; t < tenants + KSPLIT_MAX_TENANTS; t++)
-		if (t->waiters && !t->bound && !t->error && !t->reported)
+		if (t->waiters && !t->bound && !t->limit.error && !t->reported)
 			return t;
 	return NULL;
 }
@@ -184,7 +177,7 @@ static __poll_t split_poll(struct file *file, poll_table *wait)
 	poll_wait(file, t ? &t->wq : &wq, wait);
 	guard(spinlock)(&lock);
 	if (t)
-		return list_empty(&t->ready) && t->nr_sessions < t->max_vms ? EPOLLIN : 0;
+		return list_empty(&t->ready) && t->nr_sessions < t->limit.max_vms ? EPOLLIN : 0;
 	return wanted() ? EPOLLIN : 0;
 }
 
@@ -194,8 +187,6 @@ static long split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	void __user *argp = (void __user *)arg;
 
 	switch (cmd) {
-	case KSPLIT_GET_VERSION:
-		return KSPLIT_ABI_VERSION;
 	case KSPLIT_GET_INFO:
 		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
 	case KSPLIT_BIND:
@@ -214,7 +205,8 @@ static const struct file_operations split_fops = {
 	.unlocked_ioctl = split_ioctl,
 };
 
-static struct miscdevice control_dev = {
+/* /dev/kvm-split */
+struct miscdevice ksplit_control_dev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "kvm-split",
 	.mode = 0600,
@@ -232,13 +224,13 @@ static struct ksplit_session *try_take(struct ksplit_tenant *t)
 	struct ksplit_session *session;
 
 	guard(spinlock)(&lock);
-	if (t->error)
-		return ERR_PTR(-t->error);
+	if (t->limit.error)
+		return ERR_PTR(-(long)t->limit.error);
 	if (!t->bound)
-		return ERR_PTR(nr_controls ? -EAGAIN : -ENODEV);
+		return ERR_PTR(atomic_read(&nr_controls) ? -EAGAIN : -ENODEV);
 	session = list_first_entry_or_null(&t->ready, struct ksplit_session, node);
 	if (!session)
-		return ERR_PTR(t->nr_sessions < t->max_vms ? -EAGAIN : -EMFILE);
+		return ERR_PTR(t->nr_sessions < t->limit.max_vms ? -EAGAIN : -EMFILE);
 	list_del_init(&session->node);
 	kref_get(&session->ref);
 	session->client = task_tgid_nr(current);
@@ -280,16 +272,4 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
 				   from_kuid(&init_user_ns, uid), task_tgid_nr(current), session);
 	return session;
-}
-
-/**
- * ksplit_front_init() - Make /dev/kvm-split and /dev/kvm
- *
- * Called once the back is ready to run guests.
- *
- * Return: 0 or -errno.
- */
-int __init ksplit_front_init(void)
-{
-	return misc_register(&control_dev) ?: ksplit_chardev_init();
 }

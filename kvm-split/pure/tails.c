@@ -21,7 +21,6 @@
  * @count:	offset in the argument of how many elements follow, a __u32
  * @max:	most elements, 0: there are none
  * @element:	bytes of one; 0: one bit, in an array of longs
- * @more:	pointers and counts that follow, in structures of @stride bytes
  */
 struct tail {
 	u32 cmd;
@@ -30,8 +29,6 @@ struct tail {
 	u16 base;
 	u8 count;
 	u8 element;
-	u8 more;
-	u8 stride;
 	u32 max;
 };
 
@@ -41,12 +38,6 @@ struct tail {
 #define CPUID(c, dir)	ARRAY(c, dir, kvm_cpuid2, nent, sizeof(struct kvm_cpuid_entry2), 256)
 #define MSRS(c, dir)	ARRAY(c, dir, kvm_msrs, nmsrs, sizeof(struct kvm_msr_entry), 256)
 #define MSR_LIST(c)	ARRAY(c, TO_CLIENT, kvm_msr_list, nmsrs, 4, 4096)
-#define NESTED(c, dir)								\
-	{ .cmd = (c), .direction = (dir), .pointer = AT_ARG,			\
-	  .count = offsetof(struct kvm_nested_state, size), .element = 1, .max = 128 + 0x2000 }
-#define ATTR(c, dir)								\
-	{ .cmd = (c), .direction = (dir), .base = 8,				\
-	  .pointer = offsetof(struct kvm_device_attr, addr) }
 #define BITMAP(c, dir, type, field, number, most)				\
 	.cmd = (c), .direction = (dir), .pointer = offsetof(struct type, field), \
 	.count = offsetof(struct type, number), .max = (most)
@@ -70,19 +61,23 @@ static const struct tail tails[] = {
 	MSR_LIST(KVM_GET_MSR_FEATURE_INDEX_LIST),
 	ARRAY(KVM_SET_GSI_ROUTING, TO_WORKER, kvm_irq_routing, nr,
 	      sizeof(struct kvm_irq_routing_entry), 4096),
-	NESTED(KVM_GET_NESTED_STATE, TO_CLIENT),
-	NESTED(KVM_SET_NESTED_STATE, TO_WORKER),
-	ATTR(KVM_GET_DEVICE_ATTR, TO_CLIENT),
-	ATTR(KVM_SET_DEVICE_ATTR, TO_WORKER),
+	{ .cmd = KVM_GET_NESTED_STATE, .direction = TO_CLIENT, .pointer = AT_ARG,
+	  .count = offsetof(struct kvm_nested_state, size), .element = 1, .max = 128 + 0x2000 },
+	{ .cmd = KVM_SET_NESTED_STATE, .direction = TO_WORKER, .pointer = AT_ARG,
+	  .count = offsetof(struct kvm_nested_state, size), .element = 1, .max = 128 + 0x2000 },
+	{ .cmd = KVM_GET_DEVICE_ATTR, .direction = TO_CLIENT,
+	  .pointer = offsetof(struct kvm_device_attr, addr), .base = sizeof(u64) },
+	{ .cmd = KVM_SET_DEVICE_ATTR, .direction = TO_WORKER,
+	  .pointer = offsetof(struct kvm_device_attr, addr), .base = sizeof(u64) },
 	/* An _IO number with a structure. */
 	{ .cmd = KVM_REINJECT_CONTROL, .direction = TO_WORKER, .pointer = AT_ARG,
 	  .base = sizeof(struct kvm_reinject_control) },
 	{ BITMAP(KVM_GET_DIRTY_LOG, TO_CLIENT, kvm_dirty_log, dirty_bitmap, slot, ~0u) },
 	{ BITMAP(KVM_CLEAR_DIRTY_LOG, TO_WORKER, kvm_clear_dirty_log, dirty_bitmap, num_pages,
 		 ~0u) },
+	/* Likewise all the other ranges. */
 	{ BITMAP(KVM_X86_SET_MSR_FILTER, TO_WORKER, kvm_msr_filter, ranges[0].bitmap,
-		 ranges[0].nmsrs, 0x600 * 8),
-	  .more = KVM_MSR_FILTER_MAX_RANGES - 1, .stride = sizeof(struct kvm_msr_filter_range) },
+		 ranges[0].nmsrs, 0x600 * 8) },
 	{ BITMAP(KVM_ENABLE_CAP, TO_CLIENT, kvm_enable_cap, args, cap, 1), .element = 2 },
 };
 
@@ -118,21 +113,22 @@ static bool within(u64 addr, u64 len, u64 start, u64 size)
 int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 			u64 slot_pages, u64 addr, u32 len, bool write)
 {
+	const u32 ranges = cmd == KVM_X86_SET_MSR_FILTER ? KVM_MSR_FILTER_MAX_RANGES : 1;
+	const u32 stride = sizeof(struct kvm_msr_filter_range);
 	const struct tail *t = tails;
 	u64 count, start;
-	u32 i;
 
 	if (within(addr, len, arg, _IOC_SIZE(cmd)))
 		return 0;
 	while (t->cmd != cmd || !(t->direction & (write ? TO_CLIENT : TO_WORKER)))
 		if (++t == tails + ARRAY_SIZE(tails))
 			return -EPERM;
-	/* Every offset below lies within: no pointer is made up. */
+	/* Every offset below lies within. */
 	if (prefetched < _IOC_SIZE(cmd))
 		return -EPERM;
-	for (i = 0; i <= t->more; i++, prefetch += t->stride, prefetched -= t->stride) {
-		start = t->pointer == AT_ARG ? arg : fetch(prefetch, prefetched, t->pointer, 8);
-		count = t->max ? fetch(prefetch, prefetched, t->count, 4) : 0;
+	for (u32 i = 0; i < ranges * stride; i += stride) {
+		start = t->pointer == AT_ARG ? arg : fetch(prefetch, prefetched, t->pointer + i, 8);
+		count = t->max ? fetch(prefetch, prefetched, t->count + i, 4) : 0;
 		if (cmd == KVM_GET_DIRTY_LOG)
 			count = slot_pages;
 		if (cmd == KVM_ENABLE_CAP)
@@ -174,11 +170,9 @@ bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd)
 #define KNOWN_EXITS							\
 	(GENMASK_ULL(KVM_EXIT_TPR_ACCESS, KVM_EXIT_UNKNOWN) |		\
 	 BIT_ULL(KVM_EXIT_NMI) | BIT_ULL(KVM_EXIT_INTERNAL_ERROR) |	\
-	 BIT_ULL(KVM_EXIT_SYSTEM_EVENT) | BIT_ULL(KVM_EXIT_IOAPIC_EOI) | \
-	 BIT_ULL(KVM_EXIT_HYPERV) |					\
+	 BIT_ULL(KVM_EXIT_SYSTEM_EVENT) | BIT_ULL(KVM_EXIT_IOAPIC_EOI) | BIT_ULL(KVM_EXIT_HYPERV) | \
 	 GENMASK_ULL(KVM_EXIT_DIRTY_RING_FULL, KVM_EXIT_X86_RDMSR) |	\
-	 BIT_ULL(KVM_EXIT_X86_BUS_LOCK) | BIT_ULL(KVM_EXIT_NOTIFY) |	\
-	 BIT_ULL(KVM_EXIT_MEMORY_FAULT))
+	 BIT_ULL(KVM_EXIT_X86_BUS_LOCK) | BIT_ULL(KVM_EXIT_NOTIFY) | BIT_ULL(KVM_EXIT_MEMORY_FAULT))
 
 /**
  * ksplit_kvm_run_valid() - whether a client may see a kvm_run

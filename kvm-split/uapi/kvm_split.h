@@ -34,10 +34,9 @@
  *		the new tenant descriptor serves
  * @error:	positive errno, 1..133, that waiting opens return; kept for one
  *		second (negative cache).  0: make a tenant
- * @max_vms:	most sessions at once, opens of /dev/kvm and spare ones, 0: the
- *		default
- * @max_vcpus:	most vCPUs of all VMs together, 0: the default
- * @max_slots:	most memory slots of one VM, 0: the default
+ * @max_vms:	most sessions at once, opens of /dev/kvm and spare ones
+ * @max_vcpus:	most vCPUs of all VMs together
+ * @max_slots:	most memory slots of one VM, if less than the stub's limit
  *
  * Returns the tenant descriptor, 0 for a refusal; -EEXIST while a tenant exists
  * for that uid, -ENOSPC if there are too many.
@@ -60,7 +59,6 @@ struct ksplit_want {
 	__u32 uid;
 };
 
-#define KSPLIT_GET_VERSION	_IO(KSPLITIO, 0x00)
 #define KSPLIT_BIND		_IOW(KSPLITIO, 0x01, struct ksplit_bind)
 
 /* ------------------------------------------------------------- tenant -- */
@@ -107,7 +105,7 @@ struct ksplit_msr {
  * @nr_msrs:		how many of @msr are used
  * @msr:		host MSRs that KVM reads for its own set-up
  *
- * This call works on control and tenant.
+ * This call works on control and tenant; its number changes with the size.
  */
 struct ksplit_info {
 	__u32 abi_version;
@@ -187,7 +185,8 @@ enum ksplit_kind {
  * client has closed everything: the worker should exit), -ENOENT (no such call
  * is in progress), -EINVAL for a reply that was not accepted (the call then
  * failed with -EIO for the client; a vCPU's takes its VM with it), -EFAULT for
- * memory that is not there (nothing has happened).
+ * memory that is not there at this moment (nothing has happened; a worker brings
+ * it in and calls again).
  */
 struct ksplit_next {
 	__u64 reply_to;
@@ -243,8 +242,6 @@ struct ksplit_copy {
  * @client_fd:	descriptor number in the client; must stand in the call's
  *		argument
  * @pad:	0
- * @identity:	out: the same for every descriptor of the same eventfd, never
- *		for two; meaningless otherwise
  *
  * Returns a descriptor of the eventfd in the worker, O_CLOEXEC; -EBADF,
  * -EINVAL (not an eventfd), -EPERM.
@@ -253,10 +250,9 @@ struct ksplit_eventfd {
 	__u64 call;
 	__s32 client_fd;
 	__u32 pad;
-	__u64 identity;
 };
 
-#define KSPLIT_EVENTFD		_IOWR(KSPLITIO, 0x23, struct ksplit_eventfd)
+#define KSPLIT_EVENTFD		_IOW(KSPLITIO, 0x23, struct ksplit_eventfd)
 
 /*
  * KSPLIT_OBJECT: argument is the id of a KVM_CREATE_VM or KVM_CREATE_VCPU call

@@ -3,8 +3,8 @@
  * eventfd contexts for ioeventfd, irqfd and resampling.
  *
  * A context stands for one eventfd of the client, whatever descriptor it was
- * named by: the stub gives each eventfd an identity, and KVM, which compares
- * context pointers on deassign, gets the same context for the same identity.
+ * named by: KVM, which compares context pointers on deassign, gets the same
+ * context for the same open file.
  *
  * Invariant: KVM's wake function runs with the context's wait-queue lock held
  * and interrupts off, as in the kernel; so it never runs once
@@ -35,7 +35,6 @@
  * @list:	on contexts
  * @fd:		the worker's descriptor
  * @watched:	the poller looks at @fd; protected by @wqh's lock
- * @identity:	the stub's name of the eventfd
  * @key:	the poller's name of the context, never used again
  */
 struct eventfd_ctx {
@@ -44,7 +43,6 @@ struct eventfd_ctx {
 	struct list_head list;
 	int fd;
 	bool watched;
-	u64 identity;
 	u64 key;
 };
 
@@ -52,14 +50,15 @@ static DEFINE_SPINLOCK(lock);
 static LIST_HEAD(contexts);
 static u64 next_key = 1;
 
-static struct eventfd_ctx *get_matching(u64 identity, u64 key)
+/* The context with that key, or, if it is 0, of that open file. */
+static struct eventfd_ctx *get_matching(u64 key, int fd)
 {
 	struct eventfd_ctx *ctx, *found = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&lock, flags);
 	list_for_each_entry(ctx, &contexts, list) {
-		if (key ? ctx->key != key : ctx->identity != identity)
+		if (key ? ctx->key != key : !ksplit_host_eventfd_same(ctx->fd, fd))
 			continue;
 		/* One whose last reference just went is as good as gone. */
 		if (refcount_inc_not_zero(&ctx->refs))
@@ -75,14 +74,13 @@ static struct eventfd_ctx *ctx_take(int client_fd)
 {
 	struct eventfd_ctx *ctx, *other;
 	unsigned long flags;
-	u64 identity;
 	int fd;
 
-	fd = ksplit_host_eventfd_take(client_fd, &identity);
+	fd = ksplit_host_eventfd_take(client_fd);
 	if (fd < 0)
 		return ERR_PTR(fd);
 
-	ctx = get_matching(identity, 0);
+	ctx = get_matching(0, fd);
 	if (ctx) {
 		ksplit_ops->close(fd);
 		return ctx;
@@ -96,12 +94,11 @@ static struct eventfd_ctx *ctx_take(int client_fd)
 	refcount_set(&ctx->refs, 1);
 	init_waitqueue_head(&ctx->wqh);
 	ctx->fd = fd;
-	ctx->identity = identity;
 
 	/* Another thread may have been faster with the same eventfd. */
 	spin_lock_irqsave(&lock, flags);
 	list_for_each_entry(other, &contexts, list) {
-		if (other->identity == identity &&
+		if (ksplit_host_eventfd_same(other->fd, fd) &&
 		    refcount_inc_not_zero(&other->refs)) {
 			spin_unlock_irqrestore(&lock, flags);
 			ksplit_ops->close(fd);
@@ -235,7 +232,7 @@ int eventfd_ctx_remove_wait_queue(struct eventfd_ctx *ctx,
  */
 void ksplit_eventfd_ready(u64 key)
 {
-	struct eventfd_ctx *ctx = get_matching(0, key);
+	struct eventfd_ctx *ctx = get_matching(key, -1);
 	wait_queue_entry_t *wait, *next;
 	unsigned long flags;
 

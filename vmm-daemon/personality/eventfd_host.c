@@ -7,7 +7,9 @@
  * Each signal of a watched eventfd leads to a call of ksplit_eventfd_ready()
  * that begins after it.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -21,28 +23,32 @@
 
 #define EVENTS	32
 
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
+#endif
+
 static int epoll_fd = -1;
 
 /**
  * ksplit_host_eventfd_take() - fetch an eventfd named in the current call
  * @client_fd:	the client's descriptor number
- * @ret_identity: the stub's name of the eventfd
  *
  * Return: a descriptor of the worker, or a negative errno.
  */
-int ksplit_host_eventfd_take(int client_fd, __u64 *ret_identity)
+int ksplit_host_eventfd_take(int client_fd)
 {
 	const struct ksplit_call *call = ksplit_call_current();
 	struct ksplit_eventfd e = { .client_fd = client_fd };
-	int fd;
 
 	if (!call)
 		return -EBADF;
 	e.call = call->id;
-	fd = ksplit_ops->eventfd(&e);
-	if (fd >= 0)
-		*ret_identity = e.identity;
-	return fd;
+	return ksplit_ops->eventfd(&e);
+}
+
+int ksplit_host_eventfd_same(int fd, int other)
+{
+	return fcntl(fd, F_DUPFD_QUERY, other) == 1;
 }
 
 void ksplit_host_eventfd_signal(int fd)

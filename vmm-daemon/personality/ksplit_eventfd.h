@@ -17,7 +17,9 @@ int ksplit_eventfd_release(struct file *file);
 void ksplit_eventfd_ready(__u64 key);
 
 /* Host side. */
-int ksplit_host_eventfd_take(int client_fd, __u64 *ret_identity);
+int ksplit_host_eventfd_take(int client_fd);
+/* Whether two descriptors are of one open file. */
+int ksplit_host_eventfd_same(int fd, int other);
 void ksplit_host_eventfd_signal(int fd);
 /* Take the counter without waiting: 0 if there is nothing. */
 __u64 ksplit_host_eventfd_read(int fd);

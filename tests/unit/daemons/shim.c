@@ -35,8 +35,10 @@ int ioctl(int fd, unsigned long cmd, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	switch (cmd) {
-	case KSPLIT_GET_VERSION:
-		return version ? atoi(version) : KSPLIT_ABI_VERSION;
+	case KSPLIT_GET_INFO:
+		((struct ksplit_info *)arg)->abi_version =
+			version ? atoi(version) : KSPLIT_ABI_VERSION;
+		return 0;
 	case KSPLIT_BIND:
 		bind = arg;
 		if (bind->error) {

@@ -71,13 +71,12 @@ static int m_eventfd(struct ksplit_eventfd *e)
 
 	if (fd < 0)
 		return -EBADF;
-	/* "eventfd-id: N" is what all descriptors of one eventfd share. */
+	/* An eventfd's only. */
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	FILE *f = fopen(path, "r");
 	while (f && fgets(link, sizeof(link), f))
 		if (sscanf(link, "eventfd-id: %u", &id) == 1) {
 			fclose(f);
-			e->identity = id + 1;
 			return fd;
 		}
 	if (f)

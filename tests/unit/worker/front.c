@@ -184,7 +184,6 @@ static int front_eventfd(struct ksplit_eventfd *e)
 	fclose(f);
 	if (!id)
 		return -EINVAL;
-	e->identity = id;
 	return fcntl(e->client_fd, F_DUPFD, REAL_FD);
 }
 
