@@ -960,9 +960,6 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 	ksplit_count(blocks);
 	if (copy_from_user(&block, arg, sizeof(block)))
 		return -EFAULT;
-	/* Another process may run here next: VMSCAPE, see docs. */
-	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
-		this_cpu_write(x86_ibpb_exit_to_user, true);
 	if (block.timeout_ns > KTIME_MAX)
 		r = wait_event_interruptible(vcpu->wq, ksplit_wanted(vcpu));
 	else

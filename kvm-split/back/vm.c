@@ -12,6 +12,9 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include <asm/cpufeature.h>
+#include <asm/nospec-branch.h>
+
 #include "vmx.h"
 
 static const struct file_operations ksplit_vm_fops;
@@ -88,6 +91,11 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 	if (current->mm != vcpu->vm->session->worker_mm)
 		return -EIO;
 	ksplit_count(sysc_worker);
+
+	/* The client or another process runs here next: VMSCAPE, see docs/threat-model.md. */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) &&
+	    (cmd == KSPLIT_NEXT || cmd == KSPLIT_BLOCK))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
 
 	switch (cmd) {
 	case KSPLIT_KICK:
