@@ -84,7 +84,8 @@ static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i, u64 val
  */
 int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run *run)
 {
-	unsigned int i;
+	/* Guests write it at will, so it is always switched. */
+	u32 i, mask = run->msr_mask | BIT(KSPLIT_MSR_KERNEL_GS_BASE);
 
 	if (run->vmcs_index >= KSPLIT_NR_VMCS || run->flags & ~KSPLIT_RUN_FLAGS)
 		return -EINVAL;
@@ -96,7 +97,7 @@ int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run 
 	if (run->msr_mask >> KSPLIT_NR_RUN_MSRS)
 		return -EINVAL;
 	for (i = 0; i < KSPLIT_NR_RUN_MSRS; i++) {
-		if (run->msr_mask >> i & 1 && !msr_valid(hw, i, run->msr[i]))
+		if ((mask >> i & 1) && !msr_valid(hw, i, run->msr[i]))
 			return -EINVAL;
 	}
 	return 0;

@@ -1,0 +1,1288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The back's rules, each against a worker that breaks them.
+ *
+ *	hostile [TEST]
+ *
+ * Plays launcher, client and worker itself: it needs root, a split kernel and
+ * no launcher.  Prints one line a test; exits 0 if all passed.
+ *
+ * The worker is a process of its own.  It has a guest of its own making: one
+ * page of code in real mode, on EPT tables that the test writes entry by entry.
+ * The client tells it what to do by an ioctl (TST_DO) that the front forwards
+ * like any of KVM's.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "uapi/kvm_split.h"
+
+/* Classes and slots of all VMCS fields that the stub knows. */
+enum { STUB, HOST, CTL, GUEST, EXIT, ADDR };
+
+static const struct field {
+	uint32_t encoding;
+	int cls;
+} fields[] = {
+#define F(e, name, cls, group, w)	{ e, cls }
+#include "pure/vmcs_fields.h"
+#undef F
+};
+
+#define NR_FIELDS	(sizeof(fields) / sizeof(fields[0]))
+
+#define PAGE		4096ul
+#define REASON(r)	((r) & 0xffff)
+#define BACKING		0x10000	/* added to a reason: KSPLIT_EXIT_BACKING */
+
+struct words {
+	int64_t w[8];	/* in: operation and its arguments; out: results */
+};
+
+#define TST_DO		_IOWR(KVMIO, 0xf0, struct words)
+
+static const char *test;
+
+#define CHECK(cond)							\
+	do {								\
+		if (!(cond)) {						\
+			printf("%s: FAILED at line %d: %s (errno %d)\n",\
+			       test, __LINE__, #cond, errno);		\
+			fflush(stdout);					\
+			_exit(1);					\
+		}							\
+	} while (0)
+
+static uint64_t rnd_state = 0x9e3779b97f4a7c15ull;
+
+/* xorshift64*: the same numbers on every run. */
+static uint64_t rnd(void)
+{
+	rnd_state ^= rnd_state >> 12;
+	rnd_state ^= rnd_state << 25;
+	rnd_state ^= rnd_state >> 27;
+	return rnd_state * 0x2545f4914f6cdd1dull;
+}
+
+/* Values as an attacker would pick them. */
+static uint64_t rnd_value(void)
+{
+	switch (rnd() % 6) {
+	case 0:
+		return rnd() % 16;
+	case 1:
+		return 1ull << rnd() % 64;
+	case 2:
+		return ~(1ull << rnd() % 64);
+	case 3:
+		return rnd() & 0xffffffff;
+	case 4:
+		return rnd() & rnd() & rnd();
+	default:
+		return rnd();
+	}
+}
+
+/* -------------------------------------------------------- worker -- */
+
+/* Where the worker has its tables and windows: low, as MAXPHYADDR may be. */
+#define TABLES		0x20000000ul	/* 64 pages; the root is page 0 */
+#define WINDOW		0x40000000ul
+
+static int session = -1, vm_fd = -1, vcpu_fd = -1;
+static struct ksplit_vmcs vmcs __attribute__((aligned(4096)));
+static struct ksplit_run run;
+/* All zeros: every MSR for the guest. */
+static uint8_t msr_bitmap[PAGE] __attribute__((aligned(4096)));
+static uint8_t scratch[PAGE] __attribute__((aligned(4096)));
+static volatile int stop_racing;
+
+static unsigned int slot_of(uint32_t encoding)
+{
+	static const uint16_t bases[] = KSPLIT_SLOT_BASES;
+
+	return bases[KSPLIT_FIELD_KIND(encoding)] + KSPLIT_FIELD_INDEX(encoding);
+}
+
+static void set_slot(unsigned int slot, uint64_t value)
+{
+	vmcs.field[slot] = value;
+	vmcs.dirty[slot / 64] |= 1ull << slot % 64;
+}
+
+static void set_field(uint32_t encoding, uint64_t value)
+{
+	set_slot(slot_of(encoding), value);
+}
+
+static uint64_t *table(unsigned int page)
+{
+	return (uint64_t *)(TABLES + page * PAGE);
+}
+
+/* Guest physical memory below 2 MiB: pages 1 to 3 lead to a table of leaves. */
+static void make_tables(unsigned int root)
+{
+	table(root)[0] = (uintptr_t)table(1) | 7;
+	table(1)[0] = (uintptr_t)table(2) | 7;
+	table(2)[0] = (uintptr_t)table(3) | 7;
+	set_field(0x201a, (uintptr_t)table(root) | 0x1e);
+}
+
+/* A real-mode guest that starts at 0x1000. */
+static void make_guest(void)
+{
+	static const uint16_t segment[] = { 0, 2, 4, 6, 8, 10, 12, 14 };
+	unsigned int i;
+
+	memset(&vmcs, 0, sizeof(vmcs));
+	memset(&run, 0, sizeof(run));
+	run.vmcs = (uintptr_t)&vmcs;
+	run.xcr0 = 1;
+	run.tsc_deadline = ~0ull;
+	for (i = 0; i < 8; i++) {
+		set_field(0x4800 + segment[i], 0xffff);
+		set_field(0x4814 + segment[i], 0x93);
+	}
+	set_field(0x4816, 0x9b);		/* CS */
+	set_field(0x4820, 0x10000);		/* LDTR: unusable */
+	set_field(0x4822, 0x8b);		/* TR */
+	set_field(0x4810, 0xffff);		/* GDTR, IDTR */
+	set_field(0x4812, 0xffff);
+	set_field(0x401e, 1 << 7);		/* unrestricted guest */
+	set_field(0x2804, 0x0007040600070406);	/* PAT */
+	set_field(0x6800, 0x30);		/* CR0 */
+	set_field(0x681a, 0x400);		/* DR7 */
+	set_field(0x681e, 0x1000);		/* RIP */
+	set_field(0x6820, 2);			/* RFLAGS */
+	set_field(0x2004, (uintptr_t)msr_bitmap);
+	make_tables(0);
+}
+
+/* Runs the guest until something else than an interrupt of the host's; 5 s. */
+static int64_t enter(void)
+{
+	int ticks = 0;
+
+	while (ticks < 50) {
+		if (ioctl(vcpu_fd, KSPLIT_RUN, &run)) {
+			if (errno != EINTR)
+				return -errno;
+			ticks++;	/* the timer of this process, most likely */
+			continue;
+		}
+		if (run.exit_flags & KSPLIT_EXIT_VMFAIL)
+			return -ENOEXEC;
+		if (run.exit_flags & KSPLIT_EXIT_BACKING)
+			return BACKING | vmcs.field[slot_of(0x4402)];
+		if (REASON(vmcs.field[slot_of(0x4402)]) != 1)
+			return vmcs.field[slot_of(0x4402)];
+	}
+	return -ETIME;
+}
+
+static sigjmp_buf fault_jump;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault_jump, sig);
+}
+
+static void on_tick(int sig)
+{
+	(void)sig;
+}
+
+static int64_t peek(uint64_t addr)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return -EFAULT;
+	return *(volatile uint32_t *)addr;
+}
+
+static int64_t poke(uint64_t addr, uint32_t value)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return -EFAULT;
+	*(volatile uint32_t *)addr = value;
+	return 0;
+}
+
+static int64_t fault(uint64_t addr, unsigned int write, int map, uint32_t *writable)
+{
+	struct ksplit_fault f = { .addr = addr, .write = write };
+	int r = ioctl(vm_fd, map ? KSPLIT_WINDOW_FAULT : KSPLIT_FAULT_IN, &f);
+
+	*writable = f.writable;
+	return r ? -errno : 0;
+}
+
+static int64_t map_window(uint64_t key, uint64_t size, int prot, int flags)
+{
+	void *p = mmap((void *)(WINDOW + (key << 28)), size, prot,
+		       flags | MAP_FIXED_NOREPLACE, vm_fd, KSPLIT_WINDOW_OFFSET(key));
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+/*
+ * Flips what the main thread's calls are about to read, or have just read: each
+ * word of the run page and the VMCS becomes something else and then itself.  Not
+ * the deadline, without which a guest of no sense might run for ever.
+ */
+static void *race(void *unused)
+{
+	uint64_t *words[2] = { (void *)&run, (void *)&vmcs };
+	size_t size[2] = { offsetof(struct ksplit_run, tsc_deadline) / 8, sizeof(vmcs) / 8 };
+	uint64_t old, *p;
+	int which;
+
+	(void)unused;
+	while (!stop_racing) {
+		which = rnd() % 2;
+		p = &words[which][rnd() % size[which]];
+		old = __atomic_load_n(p, __ATOMIC_RELAXED);
+		__atomic_store_n(p, rnd_value(), __ATOMIC_RELAXED);
+		for (volatile int i = rnd() % 64; i; i--)
+			;
+		__atomic_store_n(p, old, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Any call with any argument; returns how many were made. */
+static int64_t fuzz(uint64_t seed, uint64_t n)
+{
+	static const unsigned int vm_calls[] = {
+		KSPLIT_WINDOW_FAULT, KSPLIT_FAULT_IN, KSPLIT_FLUSH, KSPLIT_HWPOISON,
+		KSPLIT_CREATE_VCPU, 0xffffffff,
+	};
+	static const unsigned int vcpu_calls[] = {
+		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, 0x1234,
+	};
+	static const unsigned int session_calls[] = {
+		KSPLIT_COPY, KSPLIT_EVENTFD, KSPLIT_CREATE_VM, KSPLIT_GET_INFO, 0xdeadbeef,
+	};
+	/* What an argument points at. */
+	const uint64_t good[] = {
+		(uintptr_t)&vmcs, (uintptr_t)&run, (uintptr_t)scratch, TABLES, WINDOW,
+		WINDOW + PAGE, ~0ull, 0xffff888000000000ull,
+	};
+	uint64_t i, j, arg, words[8];
+	int fd;
+
+	rnd_state = seed | 1;
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < 8; j++)
+			words[j] = rnd() % 3 ? rnd_value() : good[rnd() % 8];
+		arg = rnd() % 8 ? (uintptr_t)words : rnd_value();
+		switch (rnd() % 8) {
+		case 0:
+			fd = ioctl(session, session_calls[rnd() % 5], arg);
+			break;
+		case 1:
+			fd = ioctl(vcpu_fd, vcpu_calls[rnd() % 6], arg);
+			break;
+		case 2:
+			fd = ioctl(vm_fd, vm_calls[rnd() % 6], arg);
+			break;
+		case 3:		/* tables that make no sense */
+			table(1 + rnd() % 3)[rnd() % 4] = rnd_value();
+			make_tables(rnd() % 2 ? 0 : 4);
+			table(3)[rnd() % 4] = (WINDOW + rnd() % 8 * PAGE) | rnd() % 256;
+			continue;
+		case 4:
+			make_guest();
+			if (rnd() % 2)
+				ioctl(vcpu_fd, KSPLIT_VMCLEAR, rnd() % 2);
+			/* fallthrough */
+		default:
+			for (j = rnd() % 3; j; j--)
+				set_slot(rnd() % KSPLIT_NR_SLOTS, rnd_value());
+			for (j = rnd() % 2; j; j--)
+				((uint64_t *)&run)[rnd() % (sizeof(run) / 8)] = rnd_value();
+			/* Whatever it is: no longer than that. */
+			run.flags |= rnd() % 4 ? KSPLIT_RUN_EXIT_AT_ONCE : 0;
+			run.tsc_deadline = __builtin_ia32_rdtsc() + 100000;
+			fd = ioctl(vcpu_fd, KSPLIT_RUN, rnd() % 64 ? (uintptr_t)&run : arg);
+			continue;
+		}
+		/* A VM or a vCPU, even; some calls return descriptors. */
+		if (fd > 2 && fd != session && fd != vm_fd && fd != vcpu_fd)
+			close(fd);
+	}
+	return n;
+}
+
+/* Operations of TST_DO. */
+enum {
+	DO_MAP,			/* key, size, prot, flags */
+	DO_UNMAP,		/* address, size */
+	DO_LEAF,		/* page number, entry; the root's number */
+	DO_FLUSH,		/* what, start, end */
+	DO_FAULT,		/* address, write, whether to map; out[1]: writable */
+	DO_PEEK,		/* address */
+	DO_POKE,		/* address, value */
+	DO_RESET,		/* a sane guest */
+	DO_FIELD,		/* encoding, value */
+	DO_SLOT,		/* slot, value */
+	DO_RUN,			/* RIP, RAX, flags; out[1]: RAX, out[2]: qualification */
+	DO_RUN_VALUE,		/* offset in struct ksplit_run, value */
+	DO_RACE,		/* runs */
+	DO_FUZZ,		/* seed, calls */
+	DO_VCPUS,		/* how many more, at most */
+	DO_FOREIGN,		/* calls from a child: another address space */
+	DO_XMM,			/* a vector register's contents across a run */
+	DO_SPIN,		/* ms: runs, whatever comes */
+};
+
+static int64_t foreign(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct ksplit_info info;
+		struct ksplit_flush f = { 0 };
+
+		_exit((ioctl(session, KSPLIT_GET_INFO, &info) < 0 && errno == EIO) |
+		      (ioctl(vm_fd, KSPLIT_FLUSH, &f) < 0 && errno == EIO) << 1 |
+		      (ioctl(vcpu_fd, KSPLIT_RUN, &run) < 0 && errno == EIO) << 2 |
+		      (map_window(3, PAGE, PROT_READ, MAP_SHARED) == -EIO) << 3);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static int64_t run_xmm(void)
+{
+	uint64_t in[2] = { 0x1122334455667788, 0x99aabbccddeeff00 }, out[2] = { 0 };
+	struct ksplit_run *arg = &run;
+	long r = SYS_ioctl;
+
+	asm volatile("movdqu %[in], %%xmm7\n\t"
+		     "syscall\n\t"
+		     "movdqu %%xmm7, %[out]"
+		     : "+a" (r), [out] "=m" (out)
+		     : "D" ((long)vcpu_fd), "S" ((long)KSPLIT_RUN), "d" (arg), [in] "m" (in)
+		     : "rcx", "r11", "memory", "xmm7");
+	return r ? r : memcmp(in, out, sizeof(in)) ? 1 : 0;
+}
+
+static int64_t spin(uint64_t ms)
+{
+	struct timespec t;
+	uint64_t end;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
+	do {
+		run.tsc_deadline = __builtin_ia32_rdtsc() + 1000000;
+		if (ioctl(vcpu_fd, KSPLIT_RUN, &run) && errno != EINTR)
+			return -errno;
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	} while ((uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
+	run.tsc_deadline = ~0ull;
+	return 0;
+}
+
+static int64_t operate(int64_t *w)
+{
+	struct ksplit_flush f;
+	uint32_t writable = 0;
+	pthread_t thread;
+	int64_t r = 0, i;
+
+	switch (w[0]) {
+	case DO_MAP:
+		return map_window(w[1], w[2], w[3], w[4]);
+	case DO_UNMAP:
+		return munmap((void *)w[1], w[2]) ? -errno : 0;
+	case DO_LEAF:
+		table(3)[w[1]] = w[2];
+		make_tables(w[3]);
+		return 0;
+	case DO_FLUSH:
+		f = (struct ksplit_flush){ .what = w[1], .start = w[2], .end = w[3] };
+		return ioctl(vm_fd, KSPLIT_FLUSH, &f) ? -errno : 0;
+	case DO_FAULT:
+		r = fault(w[1], w[2], w[3], &writable);
+		w[1] = writable;
+		return r;
+	case DO_PEEK:
+		return peek(w[1]);
+	case DO_POKE:
+		return poke(w[1], w[2]);
+	case DO_RESET:
+		ioctl(vcpu_fd, KSPLIT_VMCLEAR, 0);
+		ioctl(vcpu_fd, KSPLIT_VMCLEAR, 1);
+		memset((void *)TABLES, 0, 64 * PAGE);
+		make_guest();
+		return 0;
+	case DO_FIELD:
+		set_field(w[1], w[2]);
+		return 0;
+	case DO_SLOT:
+		set_slot(w[1], w[2]);
+		return 0;
+	case DO_RUN:
+		set_field(0x681e, w[1]);
+		run.regs[0] = w[2];
+		run.flags = w[3];
+		r = enter();
+		w[1] = run.regs[0];
+		w[2] = vmcs.field[slot_of(0x6400)];
+		return r;
+	case DO_RUN_VALUE:
+		*(uint64_t *)((char *)&run + w[1]) = w[2];
+		return 0;
+	case DO_RACE:
+		stop_racing = 0;
+		pthread_create(&thread, NULL, race, NULL);
+		for (i = 0; i < w[1]; i++) {
+			run.tsc_deadline = __builtin_ia32_rdtsc() + 20000;
+			r += !ioctl(vcpu_fd, KSPLIT_RUN, &run);
+		}
+		stop_racing = 1;
+		pthread_join(thread, NULL);
+		w[1] = i - r;
+		return r;
+	case DO_FUZZ:
+		return fuzz(w[1], w[2]);
+	case DO_VCPUS:
+		for (i = 0; i < w[1]; i++) {
+			if (ioctl(vm_fd, KSPLIT_CREATE_VCPU, i + 100) < 0) {
+				w[1] = errno;
+				break;
+			}
+		}
+		return i;
+	case DO_FOREIGN:
+		return foreign();
+	case DO_XMM:
+		return run_xmm();
+	case DO_SPIN:
+		return spin(w[1]);
+	}
+	return -ENOSYS;
+}
+
+static void serve(struct ksplit_next *n, void *prefetch)
+{
+	/* From the first vCPU on: no guest keeps this process from its next call. */
+	const struct itimerval tick = { { 0, 100000 }, { 0, 100000 } };
+	static struct words out;
+
+	switch (n->cmd) {
+	case KVM_CREATE_VM:
+		n->new_fd = ioctl(session, KSPLIT_CREATE_VM, n->id);
+		if (n->new_fd < 0) {
+			n->result = -errno;
+			break;
+		}
+		if (vm_fd < 0)
+			vm_fd = n->new_fd;
+		n->new_kind = KSPLIT_FILE_VM;
+		strcpy(n->new_name, "kvm-vm");
+		break;
+	case KVM_CREATE_VCPU:
+		vcpu_fd = ioctl(vm_fd, KSPLIT_CREATE_VCPU, n->arg);
+		if (vcpu_fd < 0) {
+			n->result = -errno;
+			break;
+		}
+		n->new_kind = KSPLIT_FILE_VCPU;
+		n->new_fd = vcpu_fd;
+		strcpy(n->new_name, "kvm-vcpu:0");
+		setitimer(ITIMER_REAL, &tick, NULL);
+		break;
+	case KVM_SET_USER_MEMORY_REGION:
+		break;
+	case TST_DO:
+		memcpy(&out, prefetch, sizeof(out));
+		out.w[0] = operate(out.w);
+		n->out = (uintptr_t)&out;
+		n->out_len = sizeof(out);
+		break;
+	default:
+		n->result = -ENOTTY;
+	}
+}
+
+/* Ends with its client. */
+static void worker(int tenant)
+{
+	static uint8_t prefetch[KSPLIT_PREFETCH_MAX];
+	struct ksplit_next n = { .prefetch = (uintptr_t)prefetch };
+	struct sigaction sa = { .sa_handler = on_fault };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	sa.sa_handler = on_tick;
+	sigaction(SIGALRM, &sa, NULL);
+	CHECK(mmap((void *)TABLES, 64 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED);
+	session = ioctl(tenant, KSPLIT_SERVE);
+	CHECK(session >= 0);
+	close(tenant);
+	for (;;) {
+		if (ioctl(session, KSPLIT_NEXT, &n)) {
+			if (errno == ESHUTDOWN)
+				_exit(0);
+			memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+			continue;
+		}
+		memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+		n.reply_to = n.id;
+		if (n.op == KSPLIT_OP_IOCTL)
+			serve(&n, prefetch);
+	}
+}
+
+/* --------------------------------------------------------- client -- */
+
+#define RAM_PAGES	8	/* page 1 holds the code */
+
+static int kvm, vm, vcpu;
+static pid_t worker_pid;
+static uint8_t *ram;
+static struct words done;	/* what the last call brought */
+
+static int64_t act(int what, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+	done = (struct words){ { what, a, b, c, d } };
+	CHECK(!ioctl(vm, TST_DO, &done));
+	return done.w[0];
+}
+
+#define DO(what, ...)	DO_(what, ##__VA_ARGS__, 0, 0, 0, 0)
+#define DO_(what, a, b, c, d, ...)	act(DO_##what, a, b, c, d)
+
+static int set_slot_of(int key, uint64_t gpa, void *addr, uint64_t size, uint32_t flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = key, .flags = flags, .guest_phys_addr = gpa,
+		.memory_size = size, .userspace_addr = (uintptr_t)addr,
+	};
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static long stat_of(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/kvm_split/stats", "r");
+	char line[128], word[64];
+	long value = -1, v;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", word, &v) == 2 && !strcmp(word, name))
+			value = v;
+	fclose(f);
+	return value;
+}
+
+static uint64_t leaf(unsigned int page, unsigned int rights)
+{
+	return (WINDOW + page * PAGE) | 6 << 3 | rights;
+}
+
+static void load_code(const void *code, size_t len)
+{
+	memcpy(ram + PAGE, code, len);
+}
+
+/* mov eax,[0x3000]; hlt, and a store instead */
+static const uint8_t code_load[] = { 0x66, 0xa1, 0x00, 0x30, 0xf4 };
+static const uint8_t code_store[] = { 0x66, 0xa3, 0x00, 0x30, 0xf4 };
+static const uint8_t code_spin[] = { 0xfb, 0x40, 0xeb, 0xfd };	/* sti; inc; jmp */
+
+#define RUN(rip, ...)	DO(RUN, rip, ##__VA_ARGS__)
+#define HLT	12
+#define EPT	48
+
+/* The guest's next instruction faults on the owner's side until it is there. */
+static int64_t run_filled(uint64_t rax)
+{
+	int64_t r;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		r = RUN(0x1000, rax);
+		if (r != (BACKING | EPT))
+			return r;
+		/* Not known here which page it was: any of them. */
+		for (int page = 0; page < RAM_PAGES; page++)
+			DO(FAULT, WINDOW + page * PAGE, 1, 0);
+	}
+	return r;
+}
+
+static void start(uint32_t max_vcpus, uint32_t max_slots)
+{
+	struct ksplit_bind b = {
+		.uid = getuid(), .max_vcpus = max_vcpus, .max_slots = max_slots,
+	};
+	int control, tenant;
+	struct pollfd p;
+
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+	CHECK(control >= 0);
+	tenant = ioctl(control, KSPLIT_BIND, &b);
+	CHECK(tenant >= 0);
+	worker_pid = fork();
+	CHECK(worker_pid >= 0);
+	if (!worker_pid)
+		worker(tenant);
+	p = (struct pollfd){ .fd = tenant, .events = POLLIN };
+	while (poll(&p, 1, 0) > 0)
+		usleep(2000);
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(kvm >= 0);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(vm >= 0);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	CHECK(vcpu >= 0);
+	ram = mmap(NULL, RAM_PAGES * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(ram != MAP_FAILED);
+	for (int i = 0; i < RAM_PAGES; i++)
+		ram[i * PAGE] = 0x80 + i;
+	CHECK(!set_slot_of(0, 0, ram, RAM_PAGES * PAGE, 0));
+	CHECK(!DO(RESET));
+}
+
+/* A window on the slot, a leaf for each page, the first run. */
+static void start_guest(const void *code, size_t len)
+{
+	start(0, 0);
+	CHECK(!DO(MAP, 0, RAM_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED));
+	for (int i = 0; i < RAM_PAGES; i++)
+		CHECK(!DO(LEAF, i, leaf(i, 7)));
+	load_code(code, len);
+}
+
+/* ---------------------------------------------------------- tests -- */
+
+/* No field but the worker's own reaches the CPU: 1 and 3. */
+static void test_fields(void)
+{
+	static const uint64_t junk[] = { ~0ull, 0, 0xdead000, 0xffff888000001000 };
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+	for (unsigned int i = 0; i < NR_FIELDS; i++) {
+		if (fields[i].cls == CTL || fields[i].cls == GUEST ||
+		    fields[i].encoding == 0x201a || fields[i].encoding == 0x2004)
+			continue;
+		for (int j = 0; j < 4; j++) {
+			DO(FIELD, fields[i].encoding, junk[j]);
+			CHECK(RUN(0x1000) == HLT && done.w[1] == 0x83);
+		}
+	}
+	/* Slots of no field. */
+	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++) {
+		unsigned int i = 0;
+
+		while (i < NR_FIELDS && slot_of(fields[i].encoding) != slot)
+			i++;
+		if (i < NR_FIELDS)
+			continue;
+		DO(SLOT, slot, ~0ull);
+		CHECK(RUN(0x1000) == HLT && done.w[1] == 0x83);
+	}
+	/* Addresses that the stub reads: of the worker's, or -EFAULT. */
+	for (int j = 0; j < 4; j++) {
+		DO(FIELD, 0x2004, junk[j]);
+		if (junk[j])
+			CHECK(RUN(0x1000) == -EFAULT);
+		else
+			CHECK(RUN(0x1000) == HLT);
+	}
+}
+
+/* Whatever a worker asks for, these exit: 2. */
+static void test_controls(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t code[8];
+		int reason;
+	} exits[] = {
+		{ "out",	{ 0xe6, 0x80 }, 30 },
+		{ "in",		{ 0xe4, 0x80 }, 30 },
+		{ "hlt",	{ 0xf4 }, 12 },
+		{ "rdpmc",	{ 0x0f, 0x33 }, 15 },
+		{ "cpuid",	{ 0x0f, 0xa2 }, 10 },
+		{ "wbinvd",	{ 0x0f, 0x09 }, 54 },
+		{ "vmcall",	{ 0x0f, 0x01, 0xc1 }, 18 },
+		/* mov ecx,0x1b (APIC_BASE); rdmsr; and wrmsr of EFER */
+		{ "rdmsr",	{ 0x66, 0xb9, 0x1b, 0, 0, 0, 0x0f, 0x32 }, 31 },
+		{ "wrmsr",	{ 0x66, 0xb9, 0x80, 0, 0, 0xc0, 0x0f, 0x30 }, 32 },
+		/* mov dr7,eax; mov cr0,eax of PE */
+		{ "mov dr",	{ 0x0f, 0x23, 0xf8 }, 29 },
+		{ "mov cr0",	{ 0x66, 0xb8, 0x31, 0, 0, 0, 0x0f, 0x22 }, 28 },
+	};
+	static const uint32_t controls[] = { 0x4000, 0x4002, 0x400c, 0x4012, 0x4004, 0x6000, 0x6002 };
+	static const uint64_t wishes[] = { 0, 0x80000000, ~0ull };
+	int64_t r;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	for (int wish = 0; wish < 2; wish++) {
+		for (unsigned int i = 0; i < sizeof(controls) / sizeof(*controls); i++)
+			DO(FIELD, controls[i], wishes[wish]);
+		for (unsigned int i = 0; i < sizeof(exits) / sizeof(*exits); i++) {
+			ram[PAGE + 8] = 0xc0;	/* the end of mov cr0,eax */
+			load_code(exits[i].code, sizeof(exits[i].code));
+			ram[PAGE + 9] = 0xf4;
+			r = RUN(0x1000, 0x80);
+			if (r != exits[i].reason)
+				printf("%s: %s with %#lx: %ld\n", test, exits[i].name,
+				       (long)wishes[wish], (long)r);
+			CHECK(r == exits[i].reason);
+		}
+	}
+	/* States in which a CPU takes no interrupt. */
+	for (int state = 2; state < 6; state++) {
+		DO(FIELD, 0x4826, state);
+		CHECK(RUN(0x1000) == -EINVAL);
+	}
+	DO(FIELD, 0x4826, 0);
+	/* Events that no CPU injects. */
+	DO(FIELD, 0x4016, 0x80000100);
+	CHECK(RUN(0x1000) == -EINVAL);
+	DO(FIELD, 0x4016, 0x80000303);	/* an exception of vector 3: fine */
+	DO(FIELD, 0x4016, 0);
+	/* A complete set of wishes that make no sense: refused or an exit. */
+	for (unsigned int i = 0; i < sizeof(controls) / sizeof(*controls); i++)
+		DO(FIELD, controls[i], wishes[2]);
+	load_code(code_load, sizeof(code_load));
+	RUN(0x1000, 0, KSPLIT_RUN_EXIT_AT_ONCE);
+	DO(RESET);
+	for (int i = 0; i < RAM_PAGES; i++)
+		DO(LEAF, i, leaf(i, 7));
+	CHECK(run_filled(0) == HLT);
+}
+
+/* Values of a run that would fault, or stay, in the host. */
+static void test_values(void)
+{
+	static const struct {
+		size_t offset;
+		uint64_t value, sane;
+	} bad[] = {
+		{ offsetof(struct ksplit_run, xcr0), 0, 1 },
+		{ offsetof(struct ksplit_run, xcr0), 5, 1 },
+		{ offsetof(struct ksplit_run, xcr0), 1ull << 63 | 1, 1 },
+		{ offsetof(struct ksplit_run, xss), 1, 0 },
+		{ offsetof(struct ksplit_run, dr6), 1ull << 32, 0 },
+		{ offsetof(struct ksplit_run, vmcs), 0xffff888000000000, 0 },
+		{ offsetof(struct ksplit_run, vmcs), 8, 0 },
+	};
+	uint64_t vmcs_addr;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	vmcs_addr = (uintptr_t)&vmcs;		/* the same in the worker */
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		int64_t r;
+
+		DO(RUN_VALUE, bad[i].offset, bad[i].value);
+		r = RUN(0x1000);
+		CHECK(r == -EINVAL || r == -EFAULT);
+		DO(RUN_VALUE, bad[i].offset, bad[i].offset ? bad[i].sane : vmcs_addr);
+	}
+	CHECK(RUN(0x1000, 0, 0x80000000) == -EINVAL);	/* flags */
+	/* MSRs: not canonical, or reserved; that of index 0 is always loaded. */
+	for (int i = 0; i < KSPLIT_NR_RUN_MSRS; i++) {
+		if (i == KSPLIT_MSR_STAR)
+			continue;
+		DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * i, 1ull << 62);
+		DO(RUN_VALUE, offsetof(struct ksplit_run, pkru), (1ull << i) << 32);
+		CHECK(RUN(0x1000) == -EINVAL);
+		DO(RUN_VALUE, offsetof(struct ksplit_run, pkru), 0);
+		CHECK(RUN(0x1000) == (i == KSPLIT_MSR_KERNEL_GS_BASE ? -EINVAL : HLT));
+		DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * i, 0);
+	}
+	DO(RUN_VALUE, offsetof(struct ksplit_run, pkru), 0);
+	CHECK(RUN(0x1000) == HLT);
+}
+
+/* The worker changes its structures while the stub reads them: 4. */
+static void test_race(void)
+{
+	int64_t good;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	good = DO(RACE, 3000);
+	printf("%s: %ld runs, %ld refused\n", test, (long)good, (long)done.w[1]);
+	CHECK(good > 0);
+	DO(RESET);
+	for (int i = 0; i < RAM_PAGES; i++)
+		DO(LEAF, i, leaf(i, 7));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+}
+
+/* A window shows what is the owner's and registered, with its rights: 5. */
+static void test_window(void)
+{
+	const size_t size = RAM_PAGES * PAGE;
+	uint8_t *page = ram;
+
+	start(0, 0);
+	page = ram + 3 * PAGE;
+	CHECK(DO(MAP, 1, size, PROT_READ, MAP_SHARED) == -ENOENT);
+	CHECK(DO(MAP, 0, size / 2, PROT_READ, MAP_SHARED) == -EINVAL);
+	CHECK(DO(MAP, 0, 2 * size, PROT_READ, MAP_SHARED) == -EINVAL);
+	CHECK(DO(MAP, 0, size, PROT_READ, MAP_PRIVATE) == -EINVAL);
+	CHECK(DO(MAP, 0, size, PROT_READ | PROT_EXEC, MAP_SHARED) == -EINVAL);
+	CHECK(!DO(MAP, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED));
+	/* Part of it cannot be given up. */
+	CHECK(DO(UNMAP, WINDOW, PAGE) == -EINVAL);
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == -EFAULT);
+	CHECK(!DO(FAULT, WINDOW + 3 * PAGE, 0, 1));
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == 0x83);
+	CHECK(DO(PEEK, WINDOW + 4 * PAGE) == -EFAULT);
+	CHECK(DO(FAULT, WINDOW - PAGE, 0, 1) == -ENOENT);
+	CHECK(DO(FAULT, WINDOW + size, 0, 1) == -ENOENT);
+	CHECK(DO(FAULT, TABLES, 0, 1) == -ENOENT);
+	CHECK(DO(FAULT, 0xffff888000000000, 0, 1) == -ENOENT);
+
+	/* Another page in its place, and none. */
+	CHECK(!madvise(page, PAGE, MADV_DONTNEED));
+	page[0] = 0x55;
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_BACKING));
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == -EFAULT);
+	CHECK(!DO(FAULT, WINDOW + 3 * PAGE, 1, 1) && done.w[1] == 1);
+	CHECK(!DO(POKE, WINDOW + 3 * PAGE, 0x66) && page[0] == 0x66);
+	CHECK(!mprotect(page, PAGE, PROT_NONE));
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_BACKING));
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == -EFAULT);
+	CHECK(DO(FAULT, WINDOW + 3 * PAGE, 0, 1) == -EFAULT);
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == -EFAULT);
+
+	/* What the owner may only read. */
+	CHECK(!mprotect(page, PAGE, PROT_READ));
+	CHECK(DO(FAULT, WINDOW + 3 * PAGE, 1, 1) == -EFAULT);
+	CHECK(!DO(FAULT, WINDOW + 3 * PAGE, 0, 1) && done.w[1] == 0);
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == 0x66);
+	CHECK(DO(POKE, WINDOW + 3 * PAGE, 1) == -EFAULT && page[0] == 0x66);
+	CHECK(!munmap(page, PAGE));
+	CHECK(DO(FAULT, WINDOW + 3 * PAGE, 0, 1) == -EFAULT);
+	CHECK(DO(PEEK, WINDOW + 3 * PAGE) == -EFAULT);
+
+	/* The kernel's addresses as a slot, and more than there is. */
+	CHECK(set_slot_of(5, 0x100000, (void *)0xffff888000000000, PAGE, 0) && errno == EINVAL);
+	CHECK(set_slot_of(5, 0x100000, ram, 1ull << 47, 0) && errno == EINVAL);
+	CHECK(set_slot_of(5, 1ull << 52, ram, PAGE, 0) && errno == EINVAL);
+
+	/* A read-only slot. */
+	CHECK(!set_slot_of(1, 0x100000, ram, PAGE, KVM_MEM_READONLY));
+	CHECK(!DO(MAP, 1, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED));
+	CHECK(DO(FAULT, WINDOW + (1 << 28), 1, 1) == -EFAULT);
+	CHECK(!DO(FAULT, WINDOW + (1 << 28), 0, 1) && done.w[1] == 0);
+	CHECK(DO(PEEK, WINDOW + (1 << 28)) == 0x80);
+	CHECK(DO(POKE, WINDOW + (1 << 28), 1) == -EFAULT && ram[0] == 0x80);
+
+	/* A slot that is gone: with the reply, the window is. */
+	CHECK(!DO(FAULT, WINDOW, 1, 1) && DO(PEEK, WINDOW) == 0x80);
+	CHECK(!set_slot_of(0, 0, ram, 0, 0));
+	CHECK(DO(PEEK, WINDOW) == -EFAULT);
+	CHECK(DO(FAULT, WINDOW, 0, 1) == -ENOENT);
+	CHECK(!DO(UNMAP, WINDOW, size));
+	CHECK(stat_of("window_pages") == 1);
+	CHECK(!DO(UNMAP, WINDOW + (1 << 28), PAGE));
+	CHECK(stat_of("window_pages") == 0);
+}
+
+/* So does an EPT, whatever the worker's tables say: 5. */
+static void test_ept(void)
+{
+	const uint64_t outside[] = {
+		WINDOW - PAGE, WINDOW + RAM_PAGES * PAGE, TABLES, PAGE, 0xfee00000, 0x1000000,
+	};
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+	/* A physical address, the worker's own memory, nothing. */
+	for (unsigned int i = 0; i < sizeof(outside) / sizeof(*outside); i++) {
+		DO(LEAF, 3, outside[i] | 6 << 3 | 7);
+		CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+		CHECK(RUN(0x1000, 0x77) == EPT && done.w[1] == 0x77);
+	}
+	/* Another page of the slot, after a flush. */
+	DO(LEAF, 3, leaf(5, 7));
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x85);
+	/* The leaf allows less. */
+	DO(LEAF, 3, leaf(3, 1));
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+	load_code(code_store, sizeof(code_store));
+	CHECK(RUN(0x1000, 0x11) == EPT && ram[3 * PAGE] == 0x83);
+	DO(LEAF, 3, leaf(3, 7));
+	CHECK(run_filled(0x12) == HLT && ram[3 * PAGE] == 0x12);
+	/* The owner allows less: nobody is asked whether it may. */
+	CHECK(!mprotect(ram + 3 * PAGE, PAGE, PROT_READ));
+	CHECK(RUN(0x1000, 0x13) == (BACKING | EPT) && ram[3 * PAGE] == 0x12);
+	CHECK(DO(FAULT, WINDOW + 3 * PAGE, 1, 0) == -EFAULT);
+	CHECK(RUN(0x1000, 0x13) == (BACKING | EPT) && ram[3 * PAGE] == 0x12);
+	load_code(code_load, sizeof(code_load));
+	CHECK(RUN(0x1000) == HLT && done.w[1] == 0x12);
+	/* A page that was replaced, and one that is gone. */
+	CHECK(!mprotect(ram + 3 * PAGE, PAGE, PROT_READ | PROT_WRITE));
+	CHECK(!madvise(ram + 3 * PAGE, PAGE, MADV_DONTNEED));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0);
+	CHECK(!munmap(ram + 3 * PAGE, PAGE));
+	CHECK(RUN(0x1000) == (BACKING | EPT));
+	CHECK(DO(FAULT, WINDOW + 3 * PAGE, 0, 0) == -EFAULT);
+	CHECK(RUN(0x1000) == (BACKING | EPT));
+	/* The slot is gone. */
+	CHECK(!set_slot_of(0, 0, ram, 0, 0));
+	CHECK(RUN(0x1000) == EPT);
+	CHECK(stat_of("window_pages") == 0);
+}
+
+/* Translations do not outlive their tables: 7. */
+static void test_tlb(void)
+{
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	for (int i = 0; i < 200; i++) {
+		int page = 2 + i % 6;
+
+		/* More roots than there may be: their pages change hands. */
+		DO(LEAF, 3, leaf(page, 7), i % 3 ? 4 + i % 50 : 0);
+		if (i % 2)
+			CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+		else
+			CHECK(!DO(FLUSH, KSPLIT_FLUSH_BACKING, WINDOW,
+				  WINDOW + RAM_PAGES * PAGE));
+		CHECK(run_filled(0) == HLT && done.w[1] == 0x80 + page);
+		CHECK(stat_of("roots") <= 16);
+	}
+	/* Nonlinear roots, one root, and another VMCS of the vCPU. */
+	for (int i = 0; i < 30; i++) {
+		int page = 2 + i % 6;
+
+		DO(LEAF, 3, leaf(page, 7));
+		CHECK(!DO(FLUSH, i % 2 ? KSPLIT_FLUSH_NONLINEAR : KSPLIT_FLUSH_ROOT, TABLES));
+		if (i % 2 && page == 3)		/* it was linear */
+			CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+		CHECK(run_filled(0) == HLT);
+		CHECK(i % 2 || done.w[1] == 0x80 + page);
+	}
+}
+
+static uint64_t read_msr(int fd, uint32_t msr)
+{
+	uint64_t value = 0;
+
+	return pread(fd, &value, 8, msr) == 8 ? value : ~0ull;
+}
+
+static uint64_t read_xcr0(void)
+{
+	uint32_t lo, hi;
+
+	asm volatile("xgetbv" : "=a" (lo), "=d" (hi) : "c" (0));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static int watched __attribute__((aligned(8)));
+
+/* A process with a hardware watchpoint gets its trap while guests run. */
+static void check_watchpoint(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		for (int i = 0; i < 20; i++) {
+			usleep(2000);
+			*(volatile int *)&watched = i;
+		}
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	CHECK(!ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[0]), &watched));
+	CHECK(!ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[7]),
+		      0xd0001));	/* 4 bytes, writes */
+	for (int i = 0; i < 20; i++) {
+		CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+		CHECK(ptrace(PTRACE_PEEKDATA, pid, &watched, 0) == i);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
+/* What a guest had in the CPU is the host's again for everybody else: 6. */
+static void test_state(void)
+{
+	static const uint32_t msrs[] = {
+		0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
+		0x174, 0x175, 0x176, 0x277, 0x1d9, 0x48, 0xda0,
+	};
+	const int n = sizeof(msrs) / sizeof(*msrs);
+	uint64_t before[n], xcr0 = read_xcr0();
+	int fd = open("/dev/cpu/0/msr", O_RDONLY);
+	struct words w = { { DO_SPIN, 1500 } };
+	int status, rounds = 0;
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	for (int i = 0; i < n; i++)
+		before[i] = read_msr(fd, msrs[i]);
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_STAR, 0x1122334455667788);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_LSTAR, 0x1000);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_CSTAR, 0x2000);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_SYSCALL_MASK, 0xffffffff);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_KERNEL_GS_BASE, 0x3000);
+	/* pkru, and the mask of all MSRs but TSC_AUX and SPEC_CTRL */
+	DO(RUN_VALUE, offsetof(struct ksplit_run, pkru), 0x1full << 32 | 0xffffffff);
+	for (int i = 0; i < 4; i++)
+		DO(RUN_VALUE, offsetof(struct ksplit_run, dr) + 8 * i, 0x1000);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, dr6), 0xffff0ff0);
+	/* Guest state that the CPU switches by itself. */
+	DO(FIELD, 0x482a, 0x10);		/* SYSENTER */
+	DO(FIELD, 0x6824, 0x4000);
+	DO(FIELD, 0x6826, 0x5000);
+	DO(FIELD, 0x2804, 0);			/* PAT: all uncached */
+	DO(FIELD, 0x681a, 0x4ff);		/* DR7 */
+	DO(FIELD, 0x2802, 2);			/* DEBUGCTL: BTF */
+	load_code(code_spin, sizeof(code_spin));
+	DO(FIELD, 0x681e, 0x1000);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, vmcs_index), (int64_t)KSPLIT_RUN_DEBUGREGS << 32);
+
+	pid = fork();		/* does not use the VM */
+	if (!pid) {
+		usleep(100000);
+		for (rounds = 0; rounds < 100; rounds++) {
+			for (int i = 0; i < n; i++)
+				CHECK(read_msr(fd, msrs[i]) == before[i]);
+			CHECK(read_xcr0() == xcr0);
+			usleep(1000);
+		}
+		check_watchpoint();
+		_exit(0);
+	}
+	do {
+		w.w[0] = DO_SPIN;
+		w.w[1] = 300;
+		CHECK(!ioctl(vm, TST_DO, &w) && !w.w[0]);
+	} while (waitpid(pid, &status, WNOHANG) == 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+	/* And the worker's own registers. */
+	DO(RESET);
+	for (int i = 0; i < RAM_PAGES; i++)
+		DO(LEAF, i, leaf(i, 7));
+	/* pxor xmm7,xmm7 needs CR4.OSFXSR; hlt */
+	load_code("\x66\x0f\xef\xff\xf4", 5);
+	DO(FIELD, 0x6804, 0x200);
+	CHECK(run_filled(0) == HLT);
+	DO(FIELD, 0x681e, 0x1000);
+	CHECK(DO(XMM) == 0);
+}
+
+/* Everything countable has an end: 9. */
+static void test_caps(void)
+{
+	enum { BIG = 40 << 20 };
+	int64_t made;
+	uint8_t *big;
+	long before;
+	int n;
+
+	start(8, 6);
+	/* Of a tenant: one exists. */
+	before = stat_of("vcpus");
+	made = DO(VCPUS, 100);
+	CHECK(made == 7 && done.w[1] == ENOSPC);
+	CHECK(stat_of("vcpus") == before + 7);
+	/* Slots of a VM: one exists. */
+	for (n = 1; n < 20; n++)
+		if (set_slot_of(n, n << 20, ram, PAGE, 0))
+			break;
+	CHECK(n == 6 && errno == ENOSPC);
+	CHECK(!set_slot_of(1, 1 << 20, ram, 0, 0));
+	/* VMs of an open. */
+	for (n = 1; n < 100; n++)
+		if (ioctl(kvm, KVM_CREATE_VM, 0) < 0)
+			break;
+	CHECK(n == 16 && errno == EMFILE);
+	/* Window pages, and EPT pages: of a slot that has more. */
+	big = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(big != MAP_FAILED && !madvise(big, BIG, MADV_NOHUGEPAGE));
+	memset(big, 1, BIG);
+	CHECK(!set_slot_of(1, 0x10000000, big, BIG, 0));
+	CHECK(!DO(MAP, 1, BIG, PROT_READ | PROT_WRITE, MAP_SHARED));
+	for (n = 0; n < BIG; n += PAGE) {
+		CHECK(!DO(FAULT, WINDOW + (1 << 28) + n, 1, 1));
+		CHECK(n % (64 * PAGE) || stat_of("window_pages") <= 4096);
+	}
+	CHECK(stat_of("window_pages") == 4096);
+	CHECK(!DO(UNMAP, WINDOW + (1 << 28), BIG));
+	CHECK(stat_of("window_pages") == 0);
+}
+
+static long kernel_memory(const char *group)
+{
+	char path[128], word[64];
+	long value = -1, v;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", group);
+	f = fopen(path, "r");
+	CHECK(f);
+	while (fscanf(f, "%63s %ld", word, &v) == 2)
+		if (!strcmp(word, "kernel"))
+			value = v;
+	fclose(f);
+	return value;
+}
+
+/* Memory is charged to who asked: the worker: 9. */
+static void test_charge(void)
+{
+	static const char group[] = "/sys/fs/cgroup/hostile";
+	char number[16];
+	long before;
+	int fd;
+
+	start(0, 0);
+	fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY);
+	CHECK(fd >= 0 && write(fd, "+memory", 7) == 7);
+	CHECK(!mkdir(group, 0755) || errno == EEXIST);
+	fd = open("/sys/fs/cgroup/hostile/cgroup.procs", O_WRONLY);
+	snprintf(number, sizeof(number), "%d", worker_pid);
+	CHECK(fd >= 0 && write(fd, number, strlen(number)) > 0);
+	before = kernel_memory(group);
+	CHECK(before >= 0);
+	CHECK(DO(VCPUS, 100) == 100);
+	/* Two VMCSs and two MSR bitmaps each, at least. */
+	CHECK(kernel_memory(group) - before >= 100 * 4 * (long)PAGE);
+}
+
+/* A worker's descriptors are of no use to others: 11. */
+static void test_foreign(void)
+{
+	start_guest(code_load, sizeof(code_load));
+	CHECK(DO(FOREIGN) == 0xf);
+	CHECK(run_filled(0) == HLT);
+}
+
+/* Calls and guests of any kind: 10. */
+static void test_fuzz(void)
+{
+	for (int seed = 1; seed <= 4; seed++) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid) {
+			/* The VM may be dead after any of them. */
+			start_guest(code_load, sizeof(code_load));
+			done = (struct words){ { DO_FUZZ, seed * 7919, 2000 } };
+			ioctl(vm, TST_DO, &done);
+			_exit(0);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+		usleep(300000);
+	}
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+}
+
+static int left(void)
+{
+	return stat_of("sessions") || stat_of("vms") || stat_of("vcpus") || stat_of("slots") ||
+	       stat_of("roots") || stat_of("ept_pages") || stat_of("window_pages");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "fields", test_fields },
+	{ "controls", test_controls },
+	{ "values", test_values },
+	{ "race", test_race },
+	{ "window", test_window },
+	{ "ept", test_ept },
+	{ "tlb", test_tlb },
+	{ "state", test_state },
+	{ "caps", test_caps },
+	{ "charge", test_charge },
+	{ "foreign", test_foreign },
+	{ "fuzz", test_fuzz },
+};
+
+int main(int argc, char **argv)
+{
+	int failed = 0, status;
+
+	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		pid_t pid;
+
+		test = tests[i].name;
+		if (argc > 1 && strcmp(argv[1], test))
+			continue;
+		fflush(stdout);
+		/* A group of its own, of which nothing is to survive. */
+		pid = fork();
+		if (!pid) {
+			setpgid(0, 0);
+			tests[i].run();
+			printf("%s: ok\n", test);
+			fflush(stdout);
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+			printf("%s: status %#x\n", test, status);
+			failed = 1;
+		}
+		kill(-pid, SIGKILL);
+		usleep(300000);
+	}
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	test = "end";
+	for (int i = 0; i < 50 && left(); i++)
+		usleep(100000);
+	CHECK(!left());
+	return failed;
+}
