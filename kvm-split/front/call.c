@@ -298,8 +298,8 @@ static int reply(struct ksplit_channel *chan, const struct ksplit_next *n)
 		return -ENOENT;
 	if (n->out_len > call->n.len || !ksplit_result_allowed(call, n))
 		r = -EINVAL;
-	else if (copy_from_user_nofault(call->data + call->n.len, u64_to_user_ptr(n->out),
-					n->out_len))
+	else if (n->out_len && copy_from_user_nofault(call->data + call->n.len,
+						      u64_to_user_ptr(n->out), n->out_len))
 		r = -EFAULT;
 	else if (chan->kvm_run && call->n.cmd == KVM_RUN)
 		r = run_to_client(chan->kvm_run, u64_to_user_ptr(n->kvm_run));

@@ -198,14 +198,14 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 	if (!data)
 		return -ENOMEM;
 	/* The argument is read once, whatever the direction bits say. */
-	if (op == KSPLIT_OP_IOCTL && !copy_from_user(data, out, size))
+	if (op == KSPLIT_OP_IOCTL && size && !copy_from_user(data, out, size))
 		call.n.prefetched = size;
 	r = make_new(&call);
 	if (!r)
 		r = f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call);
 	if (!r)
 		r = call.n.result;
-	if (copy_to_user(out, data + size, call.n.out_len))
+	if (call.n.out_len && copy_to_user(out, data + size, call.n.out_len))
 		r = -EFAULT;
 	if (!call.new)
 		return r;
