@@ -33,8 +33,19 @@ struct ksplit_info ksplit_info __ro_after_init;
 
 u64 ksplit_host_xss __ro_after_init;
 
-/* vmenter.S: VMRESUME may fault once VMX is off for a reboot. */
+/* VMX is off for a reboot: its instructions fault, as vmenter.S knows, too. */
 bool kvm_rebooting;
+
+/**
+ * vmx_failed - logs a VMREAD or VMWRITE that should not fail
+ * @insn: which of them
+ * @field: encoding
+ */
+void vmx_failed(const char *insn, unsigned long field)
+{
+	if (!kvm_rebooting)
+		pr_err_ratelimited("kvm-split: %s failed: field %#lx\n", insn, field);
+}
 
 static DEFINE_MUTEX(ksplit_hw_lock);
 static unsigned int ksplit_hw_users;
@@ -68,7 +79,7 @@ static int ksplit_cpu_on(void)
 	unsigned int i;
 	int r;
 
-	if (c->on)
+	if (c->on || kvm_rebooting)
 		return 0;
 	/* Another hypervisor has this CPU. */
 	if (cr4_read_shadow() & X86_CR4_VMXE)
@@ -205,11 +216,21 @@ static u64 __init ksplit_rdmsr(u32 msr)
 	return value;
 }
 
-/* Which fields this CPU has: ask it, on a scratch VMCS. */
+/*
+ * Whether this CPU has a field: ask it, on a scratch VMCS.  Emulators read some that
+ * they do not write.
+ */
+static bool __init ksplit_probe_field(const struct ksplit_field *field)
+{
+	unsigned long value;
+
+	return field->present && vmx_read_ok(field->encoding, &value) &&
+	       (field->cls == KSPLIT_EXIT || vmx_write_ok(field->encoding, value));
+}
+
 static int __init ksplit_probe_fields(void)
 {
 	struct vmcs_region *region;
-	unsigned long value;
 	unsigned int slot;
 	int r;
 
@@ -224,8 +245,7 @@ static int __init ksplit_probe_fields(void)
 		if (vmx_clear(__pa(region)) || vmx_ptrld(__pa(region)))
 			r = -EIO;
 		for (slot = 0; !r && slot < KSPLIT_NR_SLOTS; slot++)
-			if (ksplit_fields[slot].present &&
-			    vmx_read_ok(ksplit_fields[slot].encoding, &value))
+			if (ksplit_probe_field(&ksplit_fields[slot]))
 				ksplit_slot_set(ksplit_hw.supported, slot);
 		vmx_clear(__pa(region));
 		ksplit_cpu_off(NULL);

@@ -4,7 +4,7 @@
  *
  * Invariant: nothing here trusts a value of a worker's, and nothing can fault
  * on one.  A failing VMREAD or VMWRITE is an error of the stub's tables; it is
- * counted, never fatal.
+ * logged, never fatal.
  */
 #ifndef KSPLIT_BACK_VMX_H
 #define KSPLIT_BACK_VMX_H
@@ -37,13 +37,16 @@ struct ksplit_inv_desc {
 	u64 addr;
 };
 
+/* Fails (CF) also where VMX operation was ended, for a reboot: #UD. */
 #define VMX_INSN(insn, ...)						\
 ({									\
 	bool __fail;							\
-	asm volatile(insn CC_SET(na)					\
+	asm volatile("stc\n1:\t" insn "\n2:" CC_SET(na) _ASM_EXTABLE(1b, 2b) \
 		     : CC_OUT(na) (__fail) : __VA_ARGS__ : "memory");	\
 	__fail;								\
 })
+
+void vmx_failed(const char *insn, unsigned long field);
 
 static __always_inline bool vmx_clear(u64 pa)
 {
@@ -55,21 +58,21 @@ static __always_inline bool vmx_ptrld(u64 pa)
 	return VMX_INSN("vmptrld %[pa]", [pa] "m" (pa));
 }
 
-static __always_inline bool vmx_write(unsigned long field, unsigned long value)
+static __always_inline bool vmx_write_ok(unsigned long field, unsigned long value)
+{
+	return !VMX_INSN("vmwrite %[value], %[field]", [field] "r" (field), [value] "rm" (value));
+}
+
+static __always_inline void vmx_write(unsigned long field, unsigned long value)
 {
 	ksplit_count(vmwrites);
-	return VMX_INSN("vmwrite %[value], %[field]",
-			[field] "r" (field), [value] "rm" (value));
+	if (!vmx_write_ok(field, value))
+		vmx_failed("VMWRITE", field);
 }
 
 static __always_inline bool vmx_read_ok(unsigned long field, unsigned long *value)
 {
-	bool fail;
-
-	asm volatile("vmread %[field], %[value]" CC_SET(na)
-		     : CC_OUT(na) (fail), [value] "=r" (*value)
-		     : [field] "r" (field) : "memory");
-	return !fail;
+	return !VMX_INSN("vmread %[field], %[value]", [field] "r" (field), [value] "m" (*value));
 }
 
 static __always_inline unsigned long vmx_read(unsigned long field)
@@ -77,7 +80,8 @@ static __always_inline unsigned long vmx_read(unsigned long field)
 	unsigned long value = 0;
 
 	ksplit_count(vmreads);
-	vmx_read_ok(field, &value);
+	if (!vmx_read_ok(field, &value))
+		vmx_failed("VMREAD", field);
 	return value;
 }
 

@@ -153,7 +153,7 @@ extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
 /**
  * struct ksplit_hw - the processor, as found at boot
  * @msr:	real VMX capability MSRs from 0x480, 0 where the CPU has none
- * @supported:	slots of fields that exist, found by VMREAD
+ * @supported:	slots of fields that exist, found by VMREAD and VMWRITE
  * @maxphyaddr:	physical address bits
  * @virt_bits:	linear address bits: 48 or 57
  * @config:	KSPLIT_CFG_*

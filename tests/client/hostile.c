@@ -279,13 +279,14 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 {
 	static const unsigned int vm_calls[] = {
 		KSPLIT_WINDOW_FAULT, KSPLIT_FAULT_IN, KSPLIT_FLUSH, KSPLIT_HWPOISON,
-		KSPLIT_CREATE_VCPU, 0xffffffff,
+		0xffffffff,
 	};
 	static const unsigned int vcpu_calls[] = {
-		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, 0x1234,
+		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, KSPLIT_COPY,
+		0x1234,
 	};
 	static const unsigned int session_calls[] = {
-		KSPLIT_COPY, KSPLIT_EVENTFD, KSPLIT_CREATE_VM, KSPLIT_GET_INFO, 0xdeadbeef,
+		KSPLIT_COPY, KSPLIT_EVENTFD, KSPLIT_OBJECT, 0xdeadbeef,
 	};
 	/* What an argument points at. */
 	const uint64_t good[] = {
@@ -302,13 +303,13 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 		arg = rnd() % 8 ? (uintptr_t)words : rnd_value();
 		switch (rnd() % 8) {
 		case 0:
-			fd = ioctl(session, session_calls[rnd() % 5], arg);
+			fd = ioctl(session, session_calls[rnd() % 4], arg);
 			break;
 		case 1:
-			fd = ioctl(vcpu_fd, vcpu_calls[rnd() % 6], arg);
+			fd = ioctl(vcpu_fd, vcpu_calls[rnd() % 7], arg);
 			break;
 		case 2:
-			fd = ioctl(vm_fd, vm_calls[rnd() % 6], arg);
+			fd = ioctl(vm_fd, vm_calls[rnd() % 5], arg);
 			break;
 		case 3:		/* tables that make no sense */
 			table(1 + rnd() % 3)[rnd() % 4] = rnd_value();
@@ -331,7 +332,7 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 			fd = ioctl(vcpu_fd, KSPLIT_RUN, rnd() % 64 ? (uintptr_t)&run : arg);
 			continue;
 		}
-		/* A VM or a vCPU, even; some calls return descriptors. */
+		/* Some calls return descriptors. */
 		if (fd > 2 && fd != session && fd != vm_fd && fd != vcpu_fd)
 			close(fd);
 	}
@@ -354,7 +355,6 @@ enum {
 	DO_RUN_VALUE,		/* offset in struct ksplit_run, value */
 	DO_RACE,		/* runs */
 	DO_FUZZ,		/* seed, calls */
-	DO_VCPUS,		/* how many more, at most */
 	DO_FOREIGN,		/* calls from a child: another address space */
 	DO_XMM,			/* a vector register's contents across a run */
 	DO_SPIN,		/* ms: runs, whatever comes */
@@ -366,10 +366,9 @@ static int64_t foreign(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct ksplit_info info;
 		struct ksplit_flush f = { 0 };
 
-		_exit((ioctl(session, KSPLIT_GET_INFO, &info) < 0 && errno == EIO) |
+		_exit((ioctl(session, KSPLIT_OBJECT, 1) < 0 && errno == EIO) |
 		      (ioctl(vm_fd, KSPLIT_FLUSH, &f) < 0 && errno == EIO) << 1 |
 		      (ioctl(vcpu_fd, KSPLIT_RUN, &run) < 0 && errno == EIO) << 2 |
 		      (map_window(3, PAGE, PROT_READ, MAP_SHARED) == -EIO) << 3);
@@ -473,14 +472,6 @@ static int64_t operate(int64_t *w)
 		return r;
 	case DO_FUZZ:
 		return fuzz(w[1], w[2]);
-	case DO_VCPUS:
-		for (i = 0; i < w[1]; i++) {
-			if (ioctl(vm_fd, KSPLIT_CREATE_VCPU, i + 100) < 0) {
-				w[1] = errno;
-				break;
-			}
-		}
-		return i;
 	case DO_FOREIGN:
 		return foreign();
 	case DO_XMM:
@@ -496,28 +487,24 @@ static void serve(struct ksplit_next *n, void *prefetch)
 	/* From the first vCPU on: no guest keeps this process from its next call. */
 	const struct itimerval tick = { { 0, 100000 }, { 0, 100000 } };
 	static struct words out;
+	static int handles;
+	int fd;
 
 	switch (n->cmd) {
 	case KVM_CREATE_VM:
-		n->new_fd = ioctl(session, KSPLIT_CREATE_VM, n->id);
-		if (n->new_fd < 0) {
-			n->result = -errno;
-			break;
-		}
+		fd = ioctl(session, KSPLIT_OBJECT, n->id);
+		n->result = fd < 0 ? -errno : 0;
+		n->new_handle = ++handles;
 		if (vm_fd < 0)
-			vm_fd = n->new_fd;
-		n->new_kind = KSPLIT_FILE_VM;
-		strcpy(n->new_name, "kvm-vm");
+			vm_fd = fd;
 		break;
 	case KVM_CREATE_VCPU:
-		vcpu_fd = ioctl(vm_fd, KSPLIT_CREATE_VCPU, n->arg);
-		if (vcpu_fd < 0) {
-			n->result = -errno;
+		fd = ioctl(session, KSPLIT_OBJECT, n->id);
+		n->result = fd < 0 ? -errno : 0;
+		n->new_handle = ++handles;
+		if (vcpu_fd >= 0)
 			break;
-		}
-		n->new_kind = KSPLIT_FILE_VCPU;
-		n->new_fd = vcpu_fd;
-		strcpy(n->new_name, "kvm-vcpu:0");
+		vcpu_fd = fd;
 		setitimer(ITIMER_REAL, &tick, NULL);
 		break;
 	case KVM_SET_USER_MEMORY_REGION:
@@ -554,13 +541,16 @@ static void worker(int tenant)
 		if (ioctl(session, KSPLIT_NEXT, &n)) {
 			if (errno == ESHUTDOWN)
 				_exit(0);
-			memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+			if (errno != EFAULT)
+				memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+			memset(prefetch, 0, sizeof(prefetch));	/* bring it in */
 			continue;
 		}
 		memset(&n, 0, offsetof(struct ksplit_next, prefetch));
+		if (n.op == KSPLIT_OP_RELEASE)
+			continue;
 		n.reply_to = n.id;
-		if (n.op == KSPLIT_OP_IOCTL)
-			serve(&n, prefetch);
+		serve(&n, prefetch);
 	}
 }
 
@@ -646,7 +636,7 @@ static int64_t run_filled(uint64_t rax)
 static void start(uint32_t max_vcpus, uint32_t max_slots)
 {
 	struct ksplit_bind b = {
-		.uid = getuid(), .max_vcpus = max_vcpus, .max_slots = max_slots,
+		.uid = getuid(), .max_vms = 8, .max_vcpus = max_vcpus, .max_slots = max_slots,
 	};
 	int control, tenant;
 	struct pollfd p;
@@ -681,7 +671,7 @@ static void start(uint32_t max_vcpus, uint32_t max_slots)
 /* A window on the slot, a leaf for each page, the first run. */
 static void start_guest(const void *code, size_t len)
 {
-	start(0, 0);
+	start(256, 64);
 	CHECK(!DO(MAP, 0, RAM_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED));
 	for (int i = 0; i < RAM_PAGES; i++)
 		CHECK(!DO(LEAF, i, leaf(i, 7)));
@@ -857,7 +847,7 @@ static void test_window(void)
 	const size_t size = RAM_PAGES * PAGE;
 	uint8_t *page = ram;
 
-	start(0, 0);
+	start(256, 64);
 	page = ram + 3 * PAGE;
 	CHECK(DO(MAP, 1, size, PROT_READ, MAP_SHARED) == -ENOENT);
 	CHECK(DO(MAP, 0, size / 2, PROT_READ, MAP_SHARED) == -EINVAL);
@@ -1119,11 +1109,21 @@ static void test_state(void)
 	CHECK(DO(XMM) == 0);
 }
 
+/* Makes up to @most more vCPUs; returns how many, and errno. */
+static int more_vcpus(int most)
+{
+	int n;
+
+	for (n = 0; n < most; n++)
+		if (ioctl(vm, KVM_CREATE_VCPU, n + 100) < 0)
+			break;
+	return n;
+}
+
 /* Everything countable has an end: 9. */
 static void test_caps(void)
 {
 	enum { BIG = 40 << 20 };
-	int64_t made;
 	uint8_t *big;
 	long before;
 	int n;
@@ -1131,8 +1131,7 @@ static void test_caps(void)
 	start(8, 6);
 	/* Of a tenant: one exists. */
 	before = stat_of("vcpus");
-	made = DO(VCPUS, 100);
-	CHECK(made == 7 && done.w[1] == ENOSPC);
+	CHECK(more_vcpus(100) == 7 && errno == ENOSPC);
 	CHECK(stat_of("vcpus") == before + 7);
 	/* Slots of a VM: one exists. */
 	for (n = 1; n < 20; n++)
@@ -1176,24 +1175,22 @@ static long kernel_memory(const char *group)
 	return value;
 }
 
-/* Memory is charged to who asked: the worker: 9. */
+/* Memory is charged to who asked, the client: 9. */
 static void test_charge(void)
 {
 	static const char group[] = "/sys/fs/cgroup/hostile";
-	char number[16];
 	long before;
 	int fd;
 
-	start(0, 0);
+	start(256, 64);
 	fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY);
 	CHECK(fd >= 0 && write(fd, "+memory", 7) == 7);
 	CHECK(!mkdir(group, 0755) || errno == EEXIST);
 	fd = open("/sys/fs/cgroup/hostile/cgroup.procs", O_WRONLY);
-	snprintf(number, sizeof(number), "%d", worker_pid);
-	CHECK(fd >= 0 && write(fd, number, strlen(number)) > 0);
+	CHECK(fd >= 0 && write(fd, "0", 1) == 1);
 	before = kernel_memory(group);
 	CHECK(before >= 0);
-	CHECK(DO(VCPUS, 100) == 100);
+	CHECK(more_vcpus(100) == 100);
 	/* Two VMCSs and two MSR bitmaps each, at least. */
 	CHECK(kernel_memory(group) - before >= 100 * 4 * (long)PAGE);
 }
