@@ -222,37 +222,40 @@ static u64 __init ksplit_rdmsr(u32 msr)
  */
 static bool __init ksplit_probe_field(const struct ksplit_field *field)
 {
-	unsigned long value;
+	unsigned long value = 0;
 
 	return field->present && vmx_read_ok(field->encoding, &value) &&
 	       (field->cls == KSPLIT_EXIT || vmx_write_ok(field->encoding, value));
 }
 
+/* Takes out of the supported fields what this CPU lacks: all, if VMX fails. */
+static void __init ksplit_probe_cpu(void *region)
+{
+	bool works = !ksplit_cpu_on() && !vmx_clear(__pa(region)) && !vmx_ptrld(__pa(region));
+	unsigned int slot;
+
+	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
+		if (!works || !ksplit_probe_field(&ksplit_fields[slot]))
+			__clear_bit(slot, (unsigned long *)ksplit_hw.supported);
+	if (works)
+		vmx_clear(__pa(region));
+	ksplit_cpu_off(NULL);
+}
+
 static int __init ksplit_probe_fields(void)
 {
 	struct vmcs_region *region;
-	unsigned int slot;
-	int r;
+	int cpu;
 
 	region = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!region)
 		return -ENOMEM;
 	region->revision = (u32)ksplit_hw.msr[0];
-
-	local_irq_disable();
-	r = ksplit_cpu_on();
-	if (!r) {
-		if (vmx_clear(__pa(region)) || vmx_ptrld(__pa(region)))
-			r = -EIO;
-		for (slot = 0; !r && slot < KSPLIT_NR_SLOTS; slot++)
-			if (ksplit_probe_field(&ksplit_fields[slot]))
-				ksplit_slot_set(ksplit_hw.supported, slot);
-		vmx_clear(__pa(region));
-		ksplit_cpu_off(NULL);
-	}
-	local_irq_enable();
+	memset(ksplit_hw.supported, 0xff, sizeof(ksplit_hw.supported));
+	for_each_online_cpu(cpu)
+		smp_call_function_single(cpu, ksplit_probe_cpu, region, 1);
 	free_page((unsigned long)region);
-	return r;
+	return ksplit_slot_test(ksplit_hw.supported, KSPLIT_S_GUEST_RIP) ? 0 : -EIO;
 }
 
 /* MSRs that KVM's own set-up reads; the worker cannot. */

@@ -72,7 +72,11 @@ static __always_inline void vmx_write(unsigned long field, unsigned long value)
 
 static __always_inline bool vmx_read_ok(unsigned long field, unsigned long *value)
 {
-	return !VMX_INSN("vmread %[field], %[value]", [field] "r" (field), [value] "m" (*value));
+	bool fail;
+
+	asm volatile("stc\n1:\tvmread %[field], %[value]\n2:" CC_SET(na) _ASM_EXTABLE(1b, 2b)
+		     : CC_OUT(na) (fail), [value] "+r" (*value) : [field] "r" (field) : "memory");
+	return !fail;
 }
 
 static __always_inline unsigned long vmx_read(unsigned long field)
