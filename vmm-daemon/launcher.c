@@ -312,11 +312,23 @@ static void leave_namespaces(void)
 			     spaces[i].name, strerror(errno));
 }
 
+/* kvm-vmmd's command line, in static memory. */
+static char **supervisor_args(uid_t uid, int tenant)
+{
+	static char uid_text[16], fd_text[16];
+	static char *args[] = {
+		"kvm-vmmd", "--tenant-fd", fd_text, "--uid", uid_text, NULL
+	};
+
+	snprintf(uid_text, sizeof(uid_text), "%u", uid);
+	snprintf(fd_text, sizeof(fd_text), "%d", tenant);
+	return args;
+}
+
 /* The child, up to exec. */
 static void __attribute__((noreturn))
-become_supervisor(uid_t uid, uid_t service, int tenant)
+become_supervisor(uid_t service, int tenant, char **args)
 {
-	char uid_text[16], fd_text[16];
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -331,11 +343,8 @@ become_supervisor(uid_t uid, uid_t service, int tenant)
 		logm(L_ERR, "cannot become uid %u: %s", service, strerror(errno));
 		_exit(EXIT_PERM);
 	}
-	snprintf(uid_text, sizeof(uid_text), "%u", uid);
-	snprintf(fd_text, sizeof(fd_text), "%d", tenant);
 	fcntl(tenant, F_SETFD, 0);
-	execl(l.supervisor, "kvm-vmmd", "--tenant-fd", fd_text, "--uid",
-	      uid_text, (char *)NULL);
+	execv(l.supervisor, args);
 	logm(L_ERR, "%s: %s", l.supervisor, strerror(errno));
 	_exit(EXIT_OS);
 }
@@ -375,7 +384,7 @@ static void start_supervisor(struct tenant *t)
 	t->started = now_ms();
 	t->pid = fork();
 	if (t->pid == 0)
-		become_supervisor(t->uid, service, fd);
+		become_supervisor(service, fd, supervisor_args(t->uid, fd));
 	close(fd);
 	if (t->pid < 0) {
 		logm(L_ERR, "uid %u: fork: %s", t->uid, strerror(errno));

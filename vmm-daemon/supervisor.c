@@ -172,11 +172,24 @@ static void count_failure(struct supervisor *s)
 	     s->failures, wait);
 }
 
+/* kvm-vmm's command line, in static memory. */
+static char **worker_args(const struct supervisor *s, int ready)
+{
+	static char tenant_fd[16], ready_fd[16];
+	static char *args[] = {
+		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd, NULL
+	};
+
+	snprintf(tenant_fd, sizeof(tenant_fd), "%d", s->tenant);
+	snprintf(ready_fd, sizeof(ready_fd), "%d", ready);
+	return args;
+}
+
 /* The child, up to exec. */
 static void __attribute__((noreturn))
 become_worker(const struct supervisor *s, int ready)
 {
-	char tenant_fd[16], ready_fd[16];
+	char **args = worker_args(s, ready);
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -188,12 +201,9 @@ become_worker(const struct supervisor *s, int ready)
 		     strerror(errno));
 		_exit(EXIT_PERM);
 	}
-	snprintf(tenant_fd, sizeof(tenant_fd), "%d", s->tenant);
-	snprintf(ready_fd, sizeof(ready_fd), "%d", ready);
 	fcntl(s->tenant, F_SETFD, 0);
 	fcntl(ready, F_SETFD, 0);
-	execl(s->worker, "kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd",
-	      ready_fd, (char *)NULL);
+	execv(s->worker, args);
 	logm(L_ERR, "%s: %s", s->worker, strerror(errno));
 	_exit(EXIT_OS);
 }
