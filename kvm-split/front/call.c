@@ -323,10 +323,9 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
 		return chan->dead ? -ESHUTDOWN : -EAGAIN;
 	if (copy_to_user_nofault(u64_to_user_ptr(n->prefetch), call->data, call->n.prefetched) ||
 	    copy_to_user_nofault(&arg->id, &call->n.id,
-				 sizeof(call->n) - offsetof(struct ksplit_next, id)))
-		return -EFAULT;
-	if (chan->kvm_run && call->n.cmd == KVM_RUN &&
-	    run_to_worker(chan->kvm_run, u64_to_user_ptr(n->kvm_run)))
+				 sizeof(call->n) - offsetof(struct ksplit_next, id)) ||
+	    (chan->kvm_run && call->n.cmd == KVM_RUN &&
+	     run_to_worker(chan->kvm_run, u64_to_user_ptr(n->kvm_run))))
 		return -EFAULT;
 	if (call->n.op == KSPLIT_OP_RELEASE)
 		call_end(call, 0);

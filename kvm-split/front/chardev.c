@@ -151,6 +151,32 @@ bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_n
 	return true;
 }
 
+/*
+ * What the session's last call lowered is low: its worker need not hear of it
+ * again.  QEMU does that twice, and a UART at each character.
+ */
+static int set_line(struct ksplit_call *call)
+{
+	struct kvm_irq_level *line = (void *)call->data;	/* the answer follows */
+	struct ksplit_file *f = call->f;
+	int r;
+
+	scoped_guard(spinlock, &f->chan->lock) {
+		if (f->low_id == f->chan->next_id && !memcmp(f->low, line, sizeof(*line))) {
+			memcpy(line, f->low, sizeof(f->low));
+			call->n.out_len = sizeof(*line);
+			return 0;
+		}
+	}
+	r = ksplit_call_serve(call);
+	guard(spinlock)(&f->chan->lock);
+	if (!r && !line->level && !call->n.result && call->n.out_len == sizeof(*line)) {
+		memcpy(f->low, line, sizeof(f->low));
+		f->low_id = call->n.id;
+	}
+	return r;
+}
+
 /* A call on a VM, with what the stub has to know of memory slots. */
 static int vm_call(struct ksplit_call *call)
 {
@@ -158,7 +184,6 @@ static int vm_call(struct ksplit_call *call)
 	struct ksplit_vm *vm = call->f->vm;
 	struct ksplit_slot *slot;
 	int r;
-
 	switch (call->n.prefetched ? call->n.cmd : 0) {
 	case KVM_SET_USER_MEMORY_REGION:
 	case KVM_SET_USER_MEMORY_REGION2:
@@ -170,6 +195,8 @@ static int vm_call(struct ksplit_call *call)
 		r = ksplit_call_serve(call);
 		ksplit_slot_finish(vm, &change, !r && !call->n.result);
 		return r;
+	case KVM_IRQ_LINE_STATUS:
+		return set_line(call);
 	case KVM_GET_DIRTY_LOG:
 		scoped_guard(spinlock, &vm->mmu_lock) {
 			slot = ksplit_slot_by_key(vm, *(u32 *)call->data);
@@ -220,17 +247,15 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 
 static long set_sigmask(struct ksplit_file *f, struct kvm_signal_mask __user *arg)
 {
-	struct {
-		u32 len;
-		sigset_t sigset;
-	} __packed mask;
+	sigset_t set;
+	u32 len;
 
 	if (arg) {
-		if (copy_from_user(&mask, arg, sizeof(mask)))
+		if (get_user(len, &arg->len) || copy_from_user(&set, arg->sigset, sizeof(set)))
 			return -EFAULT;
-		if (mask.len != sizeof(mask.sigset))
+		if (len != sizeof(set))
 			return -EINVAL;
-		f->sigset = mask.sigset;
+		f->sigset = set;
 		sigdelsetmask(&f->sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	}
 	f->sigset_active = arg;

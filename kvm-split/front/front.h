@@ -22,6 +22,7 @@
 #include <linux/uaccess.h>
 
 #include "ksplit.h"
+#include "pure/kvm_run.h"
 #include "pure/tails.h"
 
 #define KSPLIT_RUN_SIZE		(3 * PAGE_SIZE)	/* kvm_run, PIO data, coalesced ring */
@@ -43,6 +44,8 @@ struct ksplit_file {
 	struct ksplit_call gone;	/* the news; until then kind and handle */
 	struct ksplit_session *session;
 	struct ksplit_vm *vm;		/* NULL: the open of /dev/kvm */
+	struct kvm_irq_level low[2];	/* of a VM: lowered by the call low_id, its answer */
+	u64 low_id;
 	struct ksplit_vcpu *vcpu;	/* a vCPU's file only, as the rest */
 	struct ksplit_channel *chan;	/* the session's or the vCPU's */
 	sigset_t sigset;		/* KVM_SET_SIGNAL_MASK */

@@ -165,34 +165,3 @@ bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd)
 	}
 	return false;
 }
-
-/* Exits of KVM on x86 that a client may see. */
-#define KNOWN_EXITS							\
-	(GENMASK_ULL(KVM_EXIT_TPR_ACCESS, KVM_EXIT_UNKNOWN) |		\
-	 BIT_ULL(KVM_EXIT_NMI) | BIT_ULL(KVM_EXIT_INTERNAL_ERROR) |	\
-	 BIT_ULL(KVM_EXIT_SYSTEM_EVENT) | BIT_ULL(KVM_EXIT_IOAPIC_EOI) | BIT_ULL(KVM_EXIT_HYPERV) | \
-	 GENMASK_ULL(KVM_EXIT_DIRTY_RING_FULL, KVM_EXIT_X86_RDMSR) |	\
-	 BIT_ULL(KVM_EXIT_X86_BUS_LOCK) | BIT_ULL(KVM_EXIT_NOTIFY) | BIT_ULL(KVM_EXIT_MEMORY_FAULT))
-
-/**
- * ksplit_kvm_run_valid() - whether a client may see a kvm_run
- * @run: the stub's copy, all up to @run->s readable
- *
- * Clients index and copy by what stands there; api.rst, section 5.
- */
-bool ksplit_kvm_run_valid(const struct kvm_run *run)
-{
-	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		return run->io.direction <= KVM_EXIT_IO_OUT && run->io.data_offset == PAGE_SIZE &&
-		       (run->io.size == 1 || run->io.size == 2 || run->io.size == 4) &&
-		       run->io.count <= PAGE_SIZE / run->io.size;
-	case KVM_EXIT_MMIO:
-		return run->mmio.len <= sizeof(run->mmio.data) && run->mmio.is_write <= 1;
-	case KVM_EXIT_INTERNAL_ERROR:
-		return run->internal.ndata <= ARRAY_SIZE(run->internal.data);
-	case KVM_EXIT_SYSTEM_EVENT:
-		return run->system_event.ndata <= ARRAY_SIZE(run->system_event.data);
-	}
-	return run->exit_reason < 64 && KNOWN_EXITS >> run->exit_reason & 1;
-}

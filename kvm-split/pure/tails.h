@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which bytes of a client a worker may touch during one of its ioctls, which
- * eventfds it may take, and what a kvm_run must look like to reach a client.
+ * Which bytes of a client a worker may touch during one of its ioctls, and which
+ * eventfds it may take.
  *
  * Invariant: nothing outside [arg, arg + _IOC_SIZE(cmd)) but what the one table
  * in tails.c names; nothing at all during KVM_RUN.
@@ -14,6 +14,5 @@
 int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 			u64 slot_pages, u64 addr, u32 len, bool write);
 bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd);
-bool ksplit_kvm_run_valid(const struct kvm_run *run);
 
 #endif /* KSPLIT_TAILS_H */

@@ -192,6 +192,93 @@ static void test_irq(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+static int set_line(const struct vm *m, unsigned int irq, unsigned int level)
+{
+	struct kvm_irq_level line = { .irq = irq, .level = level };
+
+	CHECK(ioctl(m->vm, KVM_IRQ_LINE_STATUS, &line) == 0);
+	return line.status;
+}
+
+#define LINES	(1u << 5 | 1u << 7)
+
+/* The lines as the master PIC sees them: IRR is what a level-triggered line is. */
+static unsigned int get_lines(const struct vm *m, struct kvm_irqchip *pic)
+{
+	pic->chip_id = KVM_IRQCHIP_PIC_MASTER;
+	CHECK(ioctl(m->vm, KVM_GET_IRQCHIP, pic) == 0);
+	return pic->chip.pic.irr & LINES;
+}
+
+struct toggle {
+	const struct vm *m;
+	unsigned int irq;
+	unsigned long n;
+};
+
+static void *toggle(void *arg)
+{
+	const struct toggle *t = arg;
+	unsigned long i;
+
+	for (i = 0; i < t->n; i++) {
+		set_line(t->m, t->irq, !(i % 3));
+		set_line(t->m, t->irq, !(i % 3));
+	}
+	return NULL;
+}
+
+/*
+ * Two lines are at any time what was last asked for, however often, in whatever
+ * order, and whoever else sets the chip or the other line.
+ */
+static void test_lines(unsigned long n)
+{
+	unsigned int rnd = 1, sum = 0, model = 0, repeat, irq;
+	struct toggle t[2];
+	struct kvm_irqchip pic = { };
+	pthread_t thread[2];
+	struct vm m;
+	unsigned long i;
+
+	vm_open(&m);
+	CHECK(ioctl(m.vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	get_lines(&m, &pic);
+	pic.chip.pic.elcr = LINES;
+	CHECK(ioctl(m.vm, KVM_SET_IRQCHIP, &pic) == 0);
+	for (i = 0; i < n; i++) {
+		rnd = rnd * 1103515245 + 12345;
+		irq = rnd & 0x10000 ? 5 : 7;
+		model &= ~(1u << irq);
+		if (rnd & 0x20000)
+			model |= 1u << irq;
+		for (repeat = rnd >> 18 & 3; repeat < 4; repeat++)
+			sum = sum * 31 + set_line(&m, irq, !!(rnd & 0x20000));
+		if (rnd & 0x300000)
+			continue;
+		CHECK(get_lines(&m, &pic) == model);
+		if (rnd & 0xc00000)
+			continue;
+		/* Somebody else's idea of the lines: the next that is said stands. */
+		pic.chip.pic.irr ^= LINES;
+		CHECK(ioctl(m.vm, KVM_SET_IRQCHIP, &pic) == 0);
+		for (irq = 5; irq <= 7; irq += 2)
+			set_line(&m, irq, model >> irq & 1);
+		CHECK(get_lines(&m, &pic) == model);
+	}
+	/* Two threads, a line each; the one ends high, the other low. */
+	for (i = 0; i < 8; i++) {
+		t[0] = (struct toggle){ &m, i & 1 ? 5 : 7, 31 };
+		t[1] = (struct toggle){ &m, i & 1 ? 7 : 5, 30 };
+		CHECK(pthread_create(&thread[0], NULL, toggle, &t[0]) == 0);
+		CHECK(pthread_create(&thread[1], NULL, toggle, &t[1]) == 0);
+		CHECK(pthread_join(thread[0], NULL) == 0);
+		CHECK(pthread_join(thread[1], NULL) == 0);
+		CHECK(get_lines(&m, &pic) == 1u << t[0].irq);
+	}
+	printf("%s: ok %08x\n", test, sum);
+}
+
 /* Loads and stores beyond RAM: ds = 0xffff, [0x10 + n] is at 1 MiB + n. */
 static void test_mmio(unsigned long n)
 {
@@ -827,6 +914,7 @@ static const struct {
 	{ "cpuid", test_cpuid, 1000 },
 	{ "pio", test_pio, 1000 },
 	{ "irq", test_irq, 1000 },
+	{ "lines", test_lines, 1000 },
 	{ "mmio", test_mmio, 0 },
 	{ "memory", test_memory, 0 },
 	{ "touch", test_touch, 2 },

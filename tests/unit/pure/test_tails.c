@@ -3,6 +3,7 @@
  * Which bytes and descriptors of a client an ioctl opens to its worker.
  */
 #include "common.h"
+#include "kvm_run.h"
 #include "tails.h"
 
 #define ARG	0x7fff00001000ull

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef KSPLIT_KVM_RUN_H
+#define KSPLIT_KVM_RUN_H
+
+#include "env.h"
+
+bool ksplit_kvm_run_valid(const struct kvm_run *run);
+
+#endif /* KSPLIT_KVM_RUN_H */
