@@ -54,6 +54,8 @@ static const char usage[] =
 "                      N + its uid, default 2000000000\n"
 "  --max-tenants N     most users at once, default 64, at most 448\n"
 "  --max-vms N         most open VMs of one user, default 64\n"
+"  --spare-delay MS    how long kvm-vmmd(8) waits before it starts the next spare\n"
+"                      worker, if nobody waits for it\n"
 "  --any-uid           serve users that the user database does not know, too\n"
 "  --no-namespaces     leave supervisors in the launcher's namespaces\n"
 "  --help              show this text\n";
@@ -75,6 +77,7 @@ struct launcher {
 	long long uid_base;
 	unsigned int max_tenants;
 	unsigned int max_vms;
+	char *spare_delay;	/* NULL: kvm-vmmd's default */
 	int any_uid;
 	int namespaces;
 
@@ -136,6 +139,7 @@ static void parse_options(int argc, char **argv)
 		{ "uid-base",	   required_argument, NULL, 'b' },
 		{ "max-tenants",   required_argument, NULL, 't' },
 		{ "max-vms",	   required_argument, NULL, 'v' },
+		{ "spare-delay",   required_argument, NULL, 'p' },
 		{ "any-uid",	   no_argument,	      NULL, 'a' },
 		{ "no-namespaces", no_argument,	      NULL, 'n' },
 		{ "help",	   no_argument,	      NULL, 'h' },
@@ -166,6 +170,10 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'v':
 			l.max_vms = number_option("max-vms", optarg, 1, 4096);
+			break;
+		case 'p':
+			number_option("spare-delay", optarg, 0, 3600000);
+			l.spare_delay = optarg;
 			break;
 		case 'a':
 			l.any_uid = 1;
@@ -317,11 +325,15 @@ static char **supervisor_args(uid_t uid, int tenant)
 {
 	static char uid_text[16], fd_text[16];
 	static char *args[] = {
-		"kvm-vmmd", "--tenant-fd", fd_text, "--uid", uid_text, NULL
+		"kvm-vmmd", "--tenant-fd", fd_text, "--uid", uid_text, NULL, NULL, NULL
 	};
 
 	snprintf(uid_text, sizeof(uid_text), "%u", uid);
 	snprintf(fd_text, sizeof(fd_text), "%d", tenant);
+	if (l.spare_delay) {
+		args[5] = "--spare-delay";
+		args[6] = l.spare_delay;
+	}
 	return args;
 }
 

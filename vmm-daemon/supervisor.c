@@ -29,13 +29,14 @@
 #define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	10000
+#define SPARE_DELAY_MS	10000	/* leave the CPU to the VM that took the last spare */
 /* A worker that dies that soon counts as one that failed to start. */
 #define SHORT_LIFE_MS	5000
 #define NR_RECENT	32
 
 static const char usage[] =
 "Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
-"                [--worker-uids FIRST-LAST]\n"
+"                [--worker-uids FIRST-LAST] [--spare-delay MS]\n"
 "\n"
 "Keep a worker ready for a user's next open of /dev/kvm.  Started by\n"
 "kvm-split-launcher(8), not by hand.\n"
@@ -46,6 +47,9 @@ static const char usage[] =
 "  --worker-uids FIRST-LAST\n"
 "                 run each worker as a user and group of its own out of this\n"
 "                 range; needs CAP_SETUID and CAP_SETGID\n"
+"  --spare-delay MS\n"
+"                 once the spare is taken, start the next that much later, unless\n"
+"                 somebody waits for it; default 10000\n"
 "  --help         show this text\n";
 
 struct supervisor {
@@ -61,6 +65,8 @@ struct supervisor {
 	unsigned int failures;	/* starts in a row that failed */
 	long long failed;	/* when the last of them did, ms */
 	long long not_before;	/* no start until then, ms */
+	long long spare_delay;	/* ms */
+	long long spare_at;	/* when a spare is due, ms; 0: none is missed */
 
 	struct {
 		pid_t pid;
@@ -112,6 +118,7 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 		{ "uid",	 required_argument, NULL, 'u' },
 		{ "worker",	 required_argument, NULL, 'w' },
 		{ "worker-uids", required_argument, NULL, 'r' },
+		{ "spare-delay", required_argument, NULL, 'd' },
 		{ "help",	 no_argument,	    NULL, 'h' },
 		{ }
 	};
@@ -122,6 +129,7 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 	s->tenant = -1;
 	s->ready = -1;
 	s->uid_next = -1;
+	s->spare_delay = SPARE_DELAY_MS;
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
 		switch (c) {
 		case 't':
@@ -137,6 +145,11 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 			break;
 		case 'r':
 			parse_range(s, optarg);
+			break;
+		case 'd':
+			s->spare_delay = parse_number(optarg, 3600000);
+			if (s->spare_delay < 0)
+				die(EXIT_USAGE, "--spare-delay: '%s' is no time in ms", optarg);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -228,6 +241,7 @@ static void start_worker(struct supervisor *s)
 		count_failure(s);
 		return;
 	}
+	s->spare_at = 0;
 	s->starting = pid;
 	s->ready = pipefd[0];
 	s->deadline = now_ms() + START_LIMIT_MS;
@@ -332,22 +346,35 @@ static int watch_signals(void)
 	return fd;
 }
 
+static long long later(long long a, long long b)
+{
+	return a > b ? a : b;
+}
+
 /* How long to sleep, ms; -1: until something happens. */
 static int patience(const struct supervisor *s, long long now)
 {
-	long long until = s->starting ? s->deadline : s->not_before;
+	long long until = s->starting ? s->deadline :
+			  s->spare_at ? later(s->spare_at, s->not_before) : s->not_before;
 
-	if (!s->starting && now >= s->not_before)
+	if (!s->starting && !s->spare_at && now >= s->not_before)
 		return -1;
 	return until > now ? until - now : 0;
+}
+
+/* What the tenant has to say that matters now: no spare, somebody waits for one. */
+static short interest(const struct supervisor *s, long long now)
+{
+	if (s->starting || now < s->not_before)
+		return 0;
+	return now < s->spare_at ? POLLPRI : POLLIN | POLLPRI;
 }
 
 static void step(struct supervisor *s)
 {
 	long long now = now_ms();
-	int may_start = !s->starting && now >= s->not_before;
 	struct pollfd p[3] = {
-		{ .fd = s->tenant, .events = may_start ? POLLIN : 0 },
+		{ .fd = s->tenant, .events = interest(s, now) },
 		{ .fd = s->signals, .events = POLLIN },
 		{ .fd = s->ready, .events = POLLIN },
 	};
@@ -371,8 +398,12 @@ static void step(struct supervisor *s)
 		end_start(s);
 		count_failure(s);
 	}
-	if (may_start && (p[0].revents & POLLIN))
+	if ((p[0].revents & POLLPRI) || (s->spare_at && (p[0].revents & POLLIN)))
 		start_worker(s);
+	else if (p[0].revents & POLLIN)
+		s->spare_at = now_ms() + s->spare_delay;
+	else if (p[0].events & POLLIN)
+		s->spare_at = 0;
 }
 
 int main(int argc, char **argv)

@@ -177,7 +177,8 @@ static __poll_t split_poll(struct file *file, poll_table *wait)
 	poll_wait(file, t ? &t->wq : &wq, wait);
 	guard(spinlock)(&lock);
 	if (t)
-		return list_empty(&t->ready) && t->nr_sessions < t->limit.max_vms ? EPOLLIN : 0;
+		return list_empty(&t->ready) && t->nr_sessions < t->limit.max_vms ?
+		       EPOLLIN | (t->waiters ? EPOLLPRI : 0) : 0;
 	return wanted() ? EPOLLIN : 0;
 }
 
@@ -260,6 +261,7 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 	}
 	if (t) {
 		wake_up_all(&wq);
+		wake_up_all(&t->wq);
 		left = wait_event_freezable_timeout(t->wq,
 				(session = try_take(t)) != ERR_PTR(-EAGAIN), OPEN_TIMEOUT);
 		scoped_guard(spinlock, &lock)

@@ -65,7 +65,8 @@ struct ksplit_want {
 
 /*
  * poll(): POLLIN while no session is ready and the tenant may have one more (the
- * supervisor then starts a spare worker).
+ * supervisor then starts a spare worker, soon), with POLLPRI if an open waits for
+ * it (at once).
  */
 #define KSPLIT_SERVE		_IO(KSPLITIO, 0x10)
 

@@ -79,7 +79,7 @@ EOF
 chmod +x "$dir/worker"
 mkfifo "$dir/tenant"
 exec 8<> "$dir/tenant"
-"$bin/kvm-vmmd" --tenant-fd 8 --uid 1001 --worker "$dir/worker" 2> "$dir/log" &
+"$bin/kvm-vmmd" --tenant-fd 8 --uid 1001 --worker "$dir/worker" --spare-delay 0 2> "$dir/log" &
 vmmd=$!
 pids+=("$vmmd")
 
@@ -115,6 +115,21 @@ worker=$(sed -n 2p "$dir/started")
 check 'workers go on' kill -0 "$worker"
 mapfile -t workers < "$dir/started"
 pids+=("${workers[@]}")
+
+# A spare that nobody waits for can wait.
+: > "$dir/started"
+"$bin/kvm-vmmd" --tenant-fd 8 --uid 1001 --worker "$dir/worker" --spare-delay 1500 2> "$dir/log" &
+vmmd=$!
+pids+=("$vmmd")
+printf x >&8
+sleep 0.7
+check 'a spare waits' lines "$dir/started" 0
+check 'and comes' until_true 5 lines "$dir/started" 1
+kill -TERM $vmmd
+mapfile -t workers < "$dir/started"
+pids+=("${workers[@]}")
+check 'a delay that is none' status_is 64 \
+	"$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --spare-delay -1
 
 # A tenant that ends: POLLHUP.
 check 'ends with the tenant' status_is 0 timeout 10 bash -c \
@@ -169,9 +184,9 @@ EOF
 	check 'limit of tenants' until_true 5 grep -qx 'deny 1 24' "$dir/shim"
 
 	# A supervisor that keeps dying.
-	check 'which runs' until_true 5 pgrep -U 2000065534 sleep
+	check 'which runs' until_true 5 pgrep -P $launcher -U 2000065534 sleep
 	: > "$dir/broken"
-	kill -9 "$(pgrep -U 2000065534 sleep)"
+	kill -9 "$(pgrep -P $launcher -U 2000065534 sleep)"
 	check 'death is logged' until_true 5 grep -q 'uid 65534: supervisor .* ended, signal 9' "$dir/log2"
 	sleep 0.6
 	want 65534
