@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Log lines and number parsing of the daemons.
+ * Log lines, news for systemd and number parsing of the daemons.
  *
  * Invariant: a line goes out in one write, with a level that the journal
  * understands.
@@ -8,12 +8,17 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon.h"
 
 static const char *prefix = "";
+static int highest = L_INFO;
 
 /**
  * log_init() - name what the lines are about
@@ -24,12 +29,23 @@ void log_init(const char *who)
 	prefix = who;
 }
 
+/**
+ * log_limit() - leave out what is of less importance
+ * @level:	highest L_* that is logged
+ */
+void log_limit(int level)
+{
+	highest = level;
+}
+
 static void vlog(int level, const char *fmt, va_list ap)
 {
 	char line[512];
 	int n, m, saved = errno;
 	ssize_t ignored;
 
+	if (level > highest)
+		return;
 	n = snprintf(line, sizeof(line), "<%d>%s%s", level, prefix,
 		     *prefix ? ": " : "");
 	m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
@@ -86,4 +102,45 @@ long long parse_number(const char *text, long long max)
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	return errno || *end || n > max ? -1 : n;
+}
+
+/**
+ * notify_open() - connect to whoever started this service
+ *
+ * What is written to the descriptor reaches systemd from any namespace later on,
+ * see sd_notify(3).
+ *
+ * Return: a descriptor, -1 if nobody wants to know.
+ */
+int notify_open(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	int fd;
+
+	if (!len || len >= sizeof(addr.sun_path))
+		return -1;
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@')
+		*addr.sun_path = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr,
+			       offsetof(struct sockaddr_un, sun_path) + len) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/**
+ * notify() - one message for systemd
+ * @fd:		of notify_open()
+ * @state:	lines NAME=VALUE
+ */
+void notify(int fd, const char *state)
+{
+	ssize_t ignored = fd < 0 ? 0 : write(fd, state, strlen(state));
+
+	(void)ignored;
 }

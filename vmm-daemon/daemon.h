@@ -13,6 +13,7 @@
 #define EXIT_OS		71	/* a system call failed */
 #define EXIT_PROTOCOL	76	/* the kernel has another ABI version */
 #define EXIT_PERM	77	/* wrong user */
+#define EXIT_CONFIG	78	/* a configuration file cannot be used */
 
 /* Levels of syslog, printed as sd-daemon(3) prefixes. */
 #define L_ERR		3
@@ -21,10 +22,15 @@
 #define L_INFO		6
 
 void log_init(const char *who);
+void log_limit(int level);
 void logm(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void __attribute__((noreturn, format(printf, 2, 3)))
 die(int status, const char *fmt, ...);
+
+/* Tell systemd, if it asked to be told; sd_notify(3) has the words. */
+int notify_open(void);
+void notify(int fd, const char *state);
 
 /* A decimal number in [0, max], the whole string; or -1. */
 long long parse_number(const char *text, long long max);

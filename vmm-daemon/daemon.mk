@@ -7,12 +7,12 @@ $(O)/kvm-vmm: $(addprefix $(O)/, worker.o serve.o sandbox.o daemon.o ops_stub.o)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM) -lseccomp
 
-$(O)/kvm-vmmd: $(O)/supervisor.o $(O)/daemon.o
+$(O)/kvm-vmmd: $(O)/supervisor.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
-	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(O)/launcher.o $(O)/daemon.o
+$(O)/kvm-split-launcher: $(O)/launcher.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
-	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
 daemon: $(O)/kvm-vmm $(O)/kvm-vmmd $(O)/kvm-split-launcher

@@ -3,11 +3,17 @@
  * kvm-split-launcher: root's part.  Binds users who open /dev/kvm to a
  * supervisor of their own.
  *
+ * Under systemd a supervisor is a service, kvm-vmmd@USER.service, which calls
+ * this program again: that instance asks the launcher for the tenant's
+ * descriptor over a socket and becomes the supervisor.  Elsewhere the launcher
+ * forks it.
+ *
  * Invariants: nothing that a user controls is parsed but one number from the
- * kernel.  A supervisor runs as a user of the reserved range, never as root nor
+ * kernel; the socket is root's.  A supervisor runs as a user of the reserved range, never as root nor
  * as the tenant.  One supervisor per tenant, a bounded number in all, and the
  * starts of one that keeps dying are spaced out.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,24 +29,29 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../kvm-split/uapi/kvm_split.h"
+#include "config.h"
 #include "daemon.h"
 
 #define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
-#define DEF_TENANTS	64
-#define DEF_VMS		64
-#define MAX_VCPUS	512	/* of one user */
 #define MAX_SLOTS	1024	/* of one VM */
-#define DEF_UID_BASE	2000000000LL
+#define MAX_NAME	64	/* of a user */
+#define MAX_GROUPS	256	/* of a user */
 /* A supervisor that lived shorter than that counts as failed. */
 #define SHORT_LIFE_MS	5000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	60000
+/* A service that does not ask for its tenant by then is not coming. */
+#define START_LIMIT_MS	10000
+#define ANSWER_LIMIT_S	5
 
 static const char usage[] =
 "Usage: kvm-split-launcher [OPTION]...\n"
@@ -50,21 +61,30 @@ static const char usage[] =
 "  --device PATH       control device, default /dev/kvm-split\n"
 "  --supervisor PATH   program to start, default: kvm-vmmd beside this one\n"
 "  --run-dir PATH      where the file 'ready' appears, default /run/kvm-split\n"
-"  --uid-base N        a tenant's supervisor and workers run as user and group\n"
-"                      N + its uid, default 2000000000\n"
-"  --max-tenants N     most users at once, default 64, at most 448\n"
-"  --max-vms N         most open VMs of one user, default 64\n"
+"  --config FILE       default /etc/kvm-split/kvm-split.conf; files of tenants are\n"
+"                      in tenants.d beside it; see kvm-split.conf(5)\n"
 "  --spare-delay MS    how long kvm-vmmd(8) waits before it starts the next spare\n"
 "                      worker, if nobody waits for it\n"
 "  --any-uid           serve users that the user database does not know, too\n"
 "  --no-namespaces     leave supervisors in the launcher's namespaces\n"
+"  --systemctl PATH    start supervisors as services, with this program; default\n"
+"                      is systemctl where systemd runs, fork() elsewhere\n"
+"  --fork              never use services\n"
+"  --instance USER     become that user's supervisor, as the service does\n"
 "  --help              show this text\n";
 
 /* A user who has, or had, a supervisor. */
 struct tenant {
 	int used;
 	uid_t uid;
+	char name[MAX_NAME];
+	struct settings settings;	/* of the running supervisor */
 	pid_t pid;		/* 0: not running */
+	int pidfd;		/* of a service's, -1: a child of ours */
+	pid_t helper;		/* systemctl, 0: none */
+	long long coming;	/* ms; until then a service may ask, 0: none should */
+	int stopping;		/* we told it to */
+	int wanted;		/* somebody waits for the next one */
 	long long started;	/* ms */
 	unsigned int failures;
 	long long not_before;	/* ms */
@@ -73,27 +93,37 @@ struct tenant {
 struct launcher {
 	const char *device;
 	const char *run_dir;
+	const char *config_file;
+	const char *instance;
+	const char *systemctl;	/* NULL: fork */
 	char supervisor[PATH_MAX];
-	long long uid_base;
-	unsigned int max_tenants;
-	unsigned int max_vms;
 	char *spare_delay;	/* NULL: kvm-vmmd's default */
 	int any_uid;
 	int namespaces;
 
+	struct config config;
 	int control;
 	int signals;
+	int socket;
+	int notify;
 	char ready_file[PATH_MAX];
 	struct tenant tenants[MAX_TENANTS];
+};
+
+/* What the launcher tells an instance; the tenant's descriptor comes with it. */
+struct handover {
+	uint32_t uid;
+	uint32_t service;
+	uint32_t error;		/* errno: no descriptor */
+	struct settings settings;
 };
 
 static struct launcher l = {
 	.device = "/dev/kvm-split",
 	.run_dir = "/run/kvm-split",
-	.uid_base = DEF_UID_BASE,
-	.max_tenants = DEF_TENANTS,
-	.max_vms = DEF_VMS,
+	.config_file = CONFIG_FILE,
 	.namespaces = 1,
+	.notify = -1,
 };
 
 static long long now_ms(void)
@@ -105,17 +135,6 @@ static long long now_ms(void)
 }
 
 /* -------------------------------------------------------- command line --- */
-
-static long long number_option(const char *name, const char *text,
-			       long long min, long long max)
-{
-	long long n = parse_number(text, max);
-
-	if (n < min)
-		die(EXIT_USAGE, "--%s: '%s' is not between %lld and %lld", name,
-		    text, min, max);
-	return n;
-}
 
 static void default_supervisor(void)
 {
@@ -136,17 +155,21 @@ static void parse_options(int argc, char **argv)
 		{ "device",	   required_argument, NULL, 'd' },
 		{ "supervisor",	   required_argument, NULL, 's' },
 		{ "run-dir",	   required_argument, NULL, 'r' },
-		{ "uid-base",	   required_argument, NULL, 'b' },
-		{ "max-tenants",   required_argument, NULL, 't' },
-		{ "max-vms",	   required_argument, NULL, 'v' },
+		{ "config",	   required_argument, NULL, 'c' },
 		{ "spare-delay",   required_argument, NULL, 'p' },
 		{ "any-uid",	   no_argument,	      NULL, 'a' },
 		{ "no-namespaces", no_argument,	      NULL, 'n' },
+		{ "systemctl",	   required_argument, NULL, 'S' },
+		{ "fork",	   no_argument,	      NULL, 'f' },
+		{ "instance",	   required_argument, NULL, 'i' },
 		{ "help",	   no_argument,	      NULL, 'h' },
 		{ }
 	};
 	int c;
 
+	/* sd_booted(3) */
+	if (!access("/run/systemd/system", F_OK))
+		l.systemctl = "/usr/bin/systemctl";
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'd':
@@ -160,19 +183,21 @@ static void parse_options(int argc, char **argv)
 		case 'r':
 			l.run_dir = optarg;
 			break;
-		case 'b':
-			l.uid_base = number_option("uid-base", optarg, 65536,
-						   UINT_MAX - 65536LL);
+		case 'c':
+			l.config_file = optarg;
 			break;
-		case 't':
-			l.max_tenants = number_option("max-tenants", optarg, 1,
-						      MAX_TENANTS);
+		case 'S':
+			l.systemctl = optarg;
 			break;
-		case 'v':
-			l.max_vms = number_option("max-vms", optarg, 1, 4096);
+		case 'f':
+			l.systemctl = NULL;
+			break;
+		case 'i':
+			l.instance = optarg;
 			break;
 		case 'p':
-			number_option("spare-delay", optarg, 0, 3600000);
+			if (parse_number(optarg, 3600000) < 0)
+				die(EXIT_USAGE, "--spare-delay: '%s' is no time in ms", optarg);
 			l.spare_delay = optarg;
 			break;
 		case 'a':
@@ -214,6 +239,48 @@ static void open_control(void)
 		    info.abi_version, KSPLIT_ABI_VERSION);
 }
 
+static void report(const char *line)
+{
+	logm(L_ERR, "%s", line);
+}
+
+static void load_config(void)
+{
+	if (config_load(l.config_file, &l.config, report) < 0)
+		die(EXIT_CONFIG, "no configuration, so no virtual machines");
+}
+
+static struct sockaddr_un socket_address(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/launcher",
+			     l.run_dir) >= sizeof(addr.sun_path))
+		die(EXIT_USAGE, "--run-dir: path too long");
+	return addr;
+}
+
+/* Where instances ask; of root alone. */
+static void listen_to_instances(void)
+{
+	struct sockaddr_un addr = socket_address();
+	mode_t mask = umask(0177);
+
+	unlink(addr.sun_path);
+	l.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l.socket < 0 || bind(l.socket, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(l.socket, 64) < 0)
+		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
+	umask(mask);
+}
+
+static void make_run_dir(void)
+{
+	umask(022);
+	if (mkdir(l.run_dir, 0755) < 0 && errno != EEXIST)
+		die(EXIT_OS, "%s: %s", l.run_dir, strerror(errno));
+}
+
 static void remove_ready(void)
 {
 	unlink(l.ready_file);
@@ -224,9 +291,6 @@ static void write_ready(void)
 {
 	int fd;
 
-	umask(022);
-	if (mkdir(l.run_dir, 0755) < 0 && errno != EEXIST)
-		die(EXIT_OS, "%s: %s", l.run_dir, strerror(errno));
 	if ((size_t)snprintf(l.ready_file, sizeof(l.ready_file), "%s/ready",
 			     l.run_dir) >= sizeof(l.ready_file))
 		die(EXIT_USAGE, "--run-dir: path too long");
@@ -247,6 +311,7 @@ static void watch_signals(void)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	l.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l.signals < 0)
@@ -274,15 +339,17 @@ static struct tenant *find_tenant(uid_t uid)
 
 		if (t->used && t->uid == uid)
 			return t;
-		running += t->used && t->pid;
+		running += t->used && (t->pid || t->coming);
 		/* Entries without a supervisor only remember failures. */
-		if (!unused && (!t->used || (!t->pid && now_ms() >= t->not_before)))
+		if (!unused && (!t->used || (!t->pid && !t->coming && !t->helper &&
+						now_ms() >= t->not_before)))
 			unused = t;
 	}
-	if (!unused || running >= l.max_tenants)
+	if (!unused || running >= l.config.n[CONFIG_MAX_TENANTS])
 		return NULL;
 	memset(unused, 0, sizeof(*unused));
 	unused->used = 1;
+	unused->pidfd = -1;
 	unused->uid = uid;
 	return unused;
 }
@@ -290,14 +357,14 @@ static struct tenant *find_tenant(uid_t uid)
 /* The user that a tenant's processes run as, or -1. */
 static long long service_uid(uid_t uid)
 {
-	long long service = l.uid_base + uid;
+	long long service = l.config.n[CONFIG_UID_BASE] + uid;
 
 	return service > UINT_MAX - 1LL || service == uid ? -1 : service;
 }
 
 static int in_service_range(uid_t uid)
 {
-	return uid >= l.uid_base;
+	return uid >= l.config.n[CONFIG_UID_BASE];
 }
 
 /* Namespaces that the supervisor and its workers need nothing of. */
@@ -321,19 +388,41 @@ static void leave_namespaces(void)
 }
 
 /* kvm-vmmd's command line, in static memory. */
-static char **supervisor_args(uid_t uid, int tenant)
+static char **supervisor_args(uid_t uid, int tenant, const struct settings *set)
 {
-	static char uid_text[16], fd_text[16];
-	static char *args[] = {
-		"kvm-vmmd", "--tenant-fd", fd_text, "--uid", uid_text, NULL, NULL, NULL
-	};
+	static char numbers[5][24], hidden[CONFIG_FEATURE_WORDS * 32 * 5];
+	static char *args[20];
+	unsigned int bit, n = 0, len = 0, i = 0;
 
-	snprintf(uid_text, sizeof(uid_text), "%u", uid);
-	snprintf(fd_text, sizeof(fd_text), "%d", tenant);
-	if (l.spare_delay) {
-		args[5] = "--spare-delay";
-		args[6] = l.spare_delay;
+#define NUMBER(option, value) do {						\
+		args[i++] = option;						\
+		snprintf(numbers[n], sizeof(numbers[n]), "%lld", (long long)(value));	\
+		args[i++] = numbers[n++];					\
+	} while (0)
+
+	args[i++] = "kvm-vmmd";
+	NUMBER("--tenant-fd", tenant);
+	NUMBER("--uid", uid);
+	NUMBER("--log-level", set->n[CONFIG_LOG_LEVEL]);
+	if (set->n[CONFIG_MAX_MEMORY] != CONFIG_NO_LIMIT)
+		NUMBER("--max-memory", set->n[CONFIG_MAX_MEMORY]);
+	if (l.instance && l.notify >= 0)
+		NUMBER("--notify-fd", l.notify);
+#undef NUMBER
+	if (!set->n[CONFIG_NESTED])
+		args[i++] = "--no-nested";
+	for (bit = 0; bit < CONFIG_FEATURE_WORDS * 32; bit++)
+		if (set->hidden[bit / 32] & (1u << (bit % 32)))
+			len += sprintf(hidden + len, len ? ",%u" : "%u", bit);
+	if (len) {
+		args[i++] = "--hide";
+		args[i++] = hidden;
 	}
+	if (l.spare_delay) {
+		args[i++] = "--spare-delay";
+		args[i++] = l.spare_delay;
+	}
+	args[i] = NULL;
 	return args;
 }
 
@@ -372,106 +461,432 @@ static void note_failure(struct tenant *t)
 	t->not_before = now_ms() + wait;
 }
 
-static void start_supervisor(struct tenant *t)
+/* The kernel's descriptor of the tenant, or a negative errno. */
+static int bind_tenant(const struct tenant *t)
 {
 	struct ksplit_bind bind = {
 		.uid = t->uid,
-		.max_vms = l.max_vms,
-		.max_vcpus = MAX_VCPUS,
+		.max_vms = t->settings.n[CONFIG_MAX_VMS],
+		.max_vcpus = t->settings.n[CONFIG_MAX_VCPUS],
 		.max_slots = MAX_SLOTS,
 	};
+	int fd = ioctl(l.control, KSPLIT_BIND, &bind);
+
+	if (fd >= 0)
+		return fd;
+	/* EEXIST: its last supervisor's descriptor is about to go. */
+	if (errno != EEXIST)
+		logm(L_ERR, "%s: bind: %s", t->name, strerror(errno));
+	return -errno;
+}
+
+static void fork_supervisor(struct tenant *t)
+{
 	long long service = service_uid(t->uid);
-	int fd;
+	int fd = bind_tenant(t);
 
-	fd = ioctl(l.control, KSPLIT_BIND, &bind);
 	if (fd < 0) {
-		int error = errno;
-
-		/* Its last supervisor's descriptor is about to go. */
-		if (error != EEXIST)
-			logm(L_ERR, "uid %u: bind: %s", t->uid, strerror(error));
-		deny(t->uid, error == EEXIST ? EAGAIN : error);
+		deny(t->uid, fd == -EEXIST ? EAGAIN : -fd);
 		return;
 	}
 	t->started = now_ms();
 	t->pid = fork();
 	if (t->pid == 0)
-		become_supervisor(service, fd, supervisor_args(t->uid, fd));
+		become_supervisor(service, fd, supervisor_args(t->uid, fd, &t->settings));
 	close(fd);
 	if (t->pid < 0) {
-		logm(L_ERR, "uid %u: fork: %s", t->uid, strerror(errno));
+		logm(L_ERR, "%s: fork: %s", t->name, strerror(errno));
 		t->pid = 0;
 		note_failure(t);
 		deny(t->uid, EAGAIN);
 		return;
 	}
-	logm(L_INFO, "uid %u: supervisor %d runs as uid %lld", t->uid, t->pid,
-	     service);
+	logm(L_INFO, "%s: supervisor %d runs as uid %lld", t->name, t->pid, service);
 }
 
-/* The whole policy of this version; 0 or the errno that open() returns. */
-static int policy(uid_t uid)
+/* ------------------------------------------------------------ services --- */
+
+/* kvm-vmmd@USER.service, escaped as systemd-escape(1) does. */
+static void unit_name(const char *user, char *ret, size_t size)
 {
+	size_t n = snprintf(ret, size, "kvm-vmmd@");
+
+	for (const char *p = user; *p; p++)
+		n += snprintf(ret + n, size - n,
+			      isalnum((unsigned char)*p) || *p == '_' || *p == ':' ||
+			      (*p == '.' && p > user) ? "%c" : "\\x%02x", (unsigned char)*p);
+	snprintf(ret + n, size - n, ".service");
+}
+
+static void start_service(struct tenant *t)
+{
+	char unit[4 * MAX_NAME + 32];
+	sigset_t none;
+
+	unit_name(t->name, unit, sizeof(unit));
+	t->coming = now_ms() + START_LIMIT_MS;
+	t->helper = fork();
+	if (t->helper == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execl(l.systemctl, "systemctl", "start", "--no-block", "--quiet", unit,
+		      (char *)NULL);
+		logm(L_ERR, "%s: %s", l.systemctl, strerror(errno));
+		_exit(EXIT_OS);
+	}
+	if (t->helper < 0) {
+		logm(L_ERR, "%s: fork: %s", t->name, strerror(errno));
+		t->helper = 0;
+		t->coming = 0;
+		note_failure(t);
+		deny(t->uid, EAGAIN);
+	}
+}
+
+static void send_answer(int conn, struct handover *h, int fd)
+{
+	struct iovec iov = { h, sizeof(*h) };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	if (sendmsg(conn, &msg, MSG_NOSIGNAL) < 0)
+		logm(L_WARNING, "an instance went away: %s", strerror(errno));
+}
+
+/* The instance's side: get the tenant, become its supervisor. */
+static void __attribute__((noreturn)) be_instance(void)
+{
+	struct sockaddr_un addr = socket_address();
+	struct timeval patience = { .tv_sec = ANSWER_LIMIT_S };
+	struct handover h;
+	struct iovec iov = { &h, sizeof(h) };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	int fd, s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct cmsghdr *c;
+	ssize_t n;
+
+	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(s, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
+	if (send(s, l.instance, strlen(l.instance), MSG_NOSIGNAL) < 0)
+		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
+	n = recvmsg(s, &msg, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
+	if (n != sizeof(h))
+		die(EXIT_PROTOCOL, "the launcher is another version");
+	if (h.error)
+		die(EXIT_PERM, "%s: %s", l.instance, strerror(h.error));
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		die(EXIT_PROTOCOL, "the launcher sent no tenant");
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	close(s);
+	l.notify = notify_open();
+	if (l.notify >= 0)
+		fcntl(l.notify, F_SETFD, 0);
+	become_supervisor(h.service, fd, supervisor_args(h.uid, fd, &h.settings));
+}
+
+/* -------------------------------------------------------------- policy --- */
+
+/* The user's groups, NULL at the end; static memory. */
+static char **groups_of(const char *name, gid_t gid)
+{
+	static char *names[MAX_GROUPS + 1];
+	gid_t ids[MAX_GROUPS];
+	int i, n = 0, count = MAX_GROUPS;
+
+	for (i = 0; names[i]; i++)
+		free(names[i]);
+	/* Too many: those that fit. */
+	if (getgrouplist(name, gid, ids, &count) < 0)
+		count = MAX_GROUPS;
+	for (i = 0; i < count; i++) {
+		struct group *g = getgrgid(ids[i]);
+
+		if (g)
+			names[n] = strdup(g->gr_name);
+		n += g && names[n];
+	}
+	names[n] = NULL;
+	return names;
+}
+
+/*
+ * May this user have virtual machines, and with what settings?  0 or the errno
+ * that open() returns.
+ */
+static int policy(uid_t uid, char *ret_name, const struct settings **ret)
+{
+	static char *no_groups[] = { NULL };
+	struct passwd *pw = getpwuid(uid);
+	char **groups;
+
+	snprintf(ret_name, MAX_NAME, "%u", uid);
 	if (service_uid(uid) < 0 || in_service_range(uid)) {
 		logm(L_WARNING, "uid %u: refused: no service user for it", uid);
 		return EACCES;
 	}
-	if (!l.any_uid && !getpwuid(uid)) {
+	if (!pw && !l.any_uid) {
 		logm(L_WARNING, "uid %u: refused: unknown user", uid);
+		return EACCES;
+	}
+	if (pw && strlen(pw->pw_name) >= MAX_NAME) {
+		logm(L_WARNING, "uid %u: refused: name too long", uid);
+		return EACCES;
+	}
+	if (pw)
+		strcpy(ret_name, pw->pw_name);
+	groups = pw ? groups_of(ret_name, pw->pw_gid) : no_groups;
+	if (!config_allows(&l.config, ret_name, groups)) {
+		logm(L_WARNING, "%s: refused: not among users", ret_name);
+		return EACCES;
+	}
+	*ret = config_settings(&l.config, ret_name);
+	if (!*ret) {
+		logm(L_WARNING, "%s: refused: its configuration cannot be used", ret_name);
 		return EACCES;
 	}
 	return 0;
 }
 
-static void on_want(const struct ksplit_want *want)
+/* A tenant that may start now, or NULL with an errno for its user. */
+static struct tenant *admit(uid_t uid, int *ret_error)
 {
-	int error = policy(want->uid);
+	const struct settings *settings;
+	char name[MAX_NAME];
 	struct tenant *t;
 
-	if (error) {
-		deny(want->uid, error);
-		return;
-	}
-	t = find_tenant(want->uid);
+	*ret_error = policy(uid, name, &settings);
+	if (*ret_error)
+		return NULL;
+	t = find_tenant(uid);
 	if (!t) {
-		logm(L_WARNING, "uid %u: refused: %u tenants already", want->uid,
-		     l.max_tenants);
-		deny(want->uid, EMFILE);
+		logm(L_WARNING, "%s: refused: max-tenants is %lld", name,
+		     (long long)l.config.n[CONFIG_MAX_TENANTS]);
+		*ret_error = EMFILE;
+		return NULL;
+	}
+	if (t->pid) {
+		*ret_error = EEXIST;
+		return NULL;
+	}
+	strcpy(t->name, name);
+	t->settings = *settings;
+	t->stopping = 0;
+	t->wanted = 0;
+	return t;
+}
+
+/* A user opened /dev/kvm and the kernel has no supervisor. */
+static void on_want(uid_t uid)
+{
+	int error;
+	struct tenant *t = admit(uid, &error);
+
+	if (!t && error == EEXIST) {
+		/* Then it is about to end. */
+		find_tenant(uid)->wanted = 1;
 		return;
 	}
-	if (t->pid)
+	if (!t) {
+		deny(uid, error);
+		return;
+	}
+	if (t->coming && now_ms() < t->coming)
 		return;		/* its start is under way */
+	if (t->coming) {
+		logm(L_ERR, "%s: its service did not start", t->name);
+		t->coming = 0;
+		note_failure(t);
+	}
 	if (now_ms() < t->not_before) {
-		deny(want->uid, EAGAIN);
+		deny(uid, EAGAIN);
 		return;
 	}
-	start_supervisor(t);
+	if (l.systemctl)
+		start_service(t);
+	else
+		fork_supervisor(t);
+}
+
+/* An instance asks for the tenant of a user. */
+static int answer(const char *name, const struct ucred *peer, struct handover *ret)
+{
+	struct passwd *pw = getpwnam(name);
+	long long uid = pw ? (long long)pw->pw_uid : parse_number(name, UINT_MAX - 1);
+	struct tenant *t;
+	int fd, error;
+
+	ret->error = ENOENT;
+	t = uid < 0 ? NULL : admit(uid, &error);
+	if (!t) {
+		ret->error = uid < 0 ? ENOENT : error;
+		return -1;
+	}
+	fd = bind_tenant(t);
+	if (fd < 0) {
+		ret->error = -fd;
+		return -1;
+	}
+	t->coming = 0;
+	t->started = now_ms();
+	t->pid = peer->pid;
+	t->pidfd = syscall(SYS_pidfd_open, peer->pid, 0);
+	if (t->pidfd < 0)
+		t->pid = 0;	/* gone already: its descriptor goes with the message */
+	ret->error = 0;
+	ret->uid = t->uid;
+	ret->service = service_uid(t->uid);
+	ret->settings = t->settings;
+	logm(L_INFO, "%s: supervisor %d runs as uid %u", t->name, peer->pid, ret->service);
+	return fd;
+}
+
+static void on_instance(void)
+{
+	struct timeval patience = { .tv_sec = 1 };
+	struct handover h = { 0 };
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	char name[MAX_NAME];
+	ssize_t n;
+	int fd, conn = accept4(l.socket, NULL, NULL, SOCK_CLOEXEC);
+
+	if (conn < 0)
+		return;
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != 0) {
+		logm(L_ERR, "an instance that is not root's");
+		close(conn);
+		return;
+	}
+	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	n = recv(conn, name, sizeof(name) - 1, 0);
+	if (n > 0) {
+		name[n] = '\0';
+		fd = answer(name, &peer, &h);
+		send_answer(conn, &h, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(conn);
+}
+
+/* -------------------------------------------------------------- events --- */
+
+static void ended(struct tenant *t)
+{
+	t->pid = 0;
+	if (!t->stopping && now_ms() - t->started < SHORT_LIFE_MS)
+		note_failure(t);
+	else
+		t->failures = 0;
+	t->stopping = 0;
+	if (t->wanted)
+		on_want(t->uid);
+}
+
+static void on_service_end(struct tenant *t)
+{
+	close(t->pidfd);
+	t->pidfd = -1;
+	logm(L_INFO, "%s: supervisor %d ended; started again on demand", t->name, t->pid);
+	ended(t);
+}
+
+static void on_child(struct tenant *t, pid_t pid, int status)
+{
+	const char *how = WIFSIGNALED(status) ? "signal" : "status";
+	int code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+
+	if (t->pid == pid && t->pidfd < 0) {
+		logm(code ? L_ERR : L_INFO,
+		     "%s: supervisor %d ended, %s %d; started again on demand", t->name,
+		     pid, how, code);
+		ended(t);
+	} else if (t->helper == pid) {
+		t->helper = 0;
+		if (!code || t->pid)
+			return;
+		logm(L_ERR, "%s: systemctl: %s %d", t->name, how, code);
+		t->coming = 0;
+		note_failure(t);
+		deny(t->uid, EAGAIN);
+	}
 }
 
 static void reap(void)
 {
+	struct tenant *t;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		unsigned int i;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++)
+			if (t->used)
+				on_child(t, pid, status);
+}
 
-		for (i = 0; i < MAX_TENANTS; i++)
-			if (l.tenants[i].used && l.tenants[i].pid == pid)
-				break;
-		if (i == MAX_TENANTS)
-			continue;
-		l.tenants[i].pid = 0;
-		if (now_ms() - l.tenants[i].started < SHORT_LIFE_MS)
-			note_failure(&l.tenants[i]);
-		else
-			l.tenants[i].failures = 0;
-		logm(status ? L_ERR : L_INFO,
-		     "uid %u: supervisor %d ended, %s %d; started again on demand",
-		     l.tenants[i].uid, pid,
-		     WIFSIGNALED(status) ? "signal" : "status",
-		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+/* Workers that serve a client go on; the next one gets the new settings. */
+static void stop_supervisor(struct tenant *t)
+{
+	int r = t->pidfd < 0 ? kill(t->pid, SIGTERM) :
+		(int)syscall(SYS_pidfd_send_signal, t->pidfd, SIGTERM, NULL, 0);
+
+	if (r < 0)
+		logm(L_ERR, "%s: supervisor %d: %s", t->name, t->pid, strerror(errno));
+	else
+		t->stopping = 1;
+}
+
+static void reload(void)
+{
+	const struct settings *settings;
+	char name[MAX_NAME];
+	struct config new;
+	struct tenant *t;
+
+	notify(l.notify, "RELOADING=1");
+	if (config_load(l.config_file, &new, report) < 0) {
+		logm(L_ERR, "not reloaded: the old configuration stays in force");
+		notify(l.notify, "READY=1");
+		return;
 	}
+	if (new.n[CONFIG_UID_BASE] != l.config.n[CONFIG_UID_BASE])
+		logm(L_WARNING, "uid-base stays %lld until the next start",
+		     (long long)l.config.n[CONFIG_UID_BASE]);
+	new.n[CONFIG_UID_BASE] = l.config.n[CONFIG_UID_BASE];
+	config_keep(&new, &l.config);
+	config_free(&l.config);
+	l.config = new;
+	logm(L_INFO, "configuration reloaded");
+	for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++)
+		if (t->used && t->pid &&
+		    (policy(t->uid, name, &settings) ||
+		     memcmp(settings, &t->settings, sizeof(*settings))))
+			stop_supervisor(t);
+	notify(l.notify, "READY=1");
 }
 
 /* --------------------------------------------------------------- loop ---- */
@@ -481,8 +896,11 @@ static void on_signal(void)
 	struct signalfd_siginfo info;
 
 	while (read(l.signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGHUP)
+			reload();
+		if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGCHLD)
 			continue;
+		notify(l.notify, "STOPPING=1");
 		logm(L_INFO, "stopping; supervisors and workers go on");
 		exit(0);
 	}
@@ -491,22 +909,35 @@ static void on_signal(void)
 
 static void step(void)
 {
-	struct pollfd p[2] = {
-		{ .fd = l.control, .events = POLLIN },
-		{ .fd = l.signals, .events = POLLIN },
-	};
+	static struct pollfd p[3 + MAX_TENANTS];
+	struct tenant *of[MAX_TENANTS], *t;
 	struct ksplit_want want;
+	int i, n = 0;
 
-	if (poll(p, 2, -1) < 0 && errno != EINTR)
+	p[0] = (struct pollfd){ .fd = l.control, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = l.signals, .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = l.socket, .events = POLLIN };
+	for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++) {
+		if (!t->used || t->pidfd < 0)
+			continue;
+		p[3 + n] = (struct pollfd){ .fd = t->pidfd, .events = POLLIN };
+		of[n++] = t;
+	}
+	if (poll(p, 3 + n, -1) < 0 && errno != EINTR)
 		die(EXIT_OS, "poll: %s", strerror(errno));
+	for (i = 0; i < n; i++)
+		if (p[3 + i].revents)
+			on_service_end(of[i]);
 	if (p[1].revents)
 		on_signal();
 	if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 		die(EXIT_NO_STUB, "%s is gone", l.device);
+	if (p[2].revents)
+		on_instance();
 	/* One at a time: a want may have been met meanwhile. */
 	if ((p[0].revents & POLLIN) &&
 	    read(l.control, &want, sizeof(want)) == sizeof(want))
-		on_want(&want);
+		on_want(want.uid);
 }
 
 int main(int argc, char **argv)
@@ -515,10 +946,17 @@ int main(int argc, char **argv)
 	log_init("kvm-split-launcher");
 	if (geteuid() != 0)
 		die(EXIT_PERM, "must be root");
+	if (l.instance)
+		be_instance();
+	load_config();
 	open_control();
 	watch_signals();
+	make_run_dir();
+	listen_to_instances();
 	write_ready();
+	l.notify = notify_open();
 	logm(L_INFO, "serving");
+	notify(l.notify, "READY=1");
 	for (;;)
 		step();
 }

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../kvm-split/uapi/kvm_split.h"
+#include "config.h"
 #include "daemon.h"
 
 #define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */
@@ -33,10 +34,12 @@
 /* A worker that dies that soon counts as one that failed to start. */
 #define SHORT_LIFE_MS	5000
 #define NR_RECENT	32
+#define MAX_PASSED	16	/* words for a worker */
 
 static const char usage[] =
 "Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
 "                [--worker-uids FIRST-LAST] [--spare-delay MS]\n"
+"       kvm-vmmd --check [FILE]\n"
 "\n"
 "Keep a worker ready for a user's next open of /dev/kvm.  Started by\n"
 "kvm-split-launcher(8), not by hand.\n"
@@ -50,12 +53,20 @@ static const char usage[] =
 "  --spare-delay MS\n"
 "                 once the spare is taken, start the next that much later, unless\n"
 "                 somebody waits for it; default 10000\n"
+"  --no-nested, --hide N,..., --max-memory N, --log-level N\n"
+"                 for workers, see kvm-vmm(8); the log level holds here, too\n"
+"  --notify-fd N  inherited descriptor for messages to systemd, see sd_notify(3)\n"
+"  --check        read the configuration, or one FILE of it, and exit: status 0\n"
+"                 if all is well, 78 if not\n"
 "  --help         show this text\n";
 
 struct supervisor {
 	int tenant;
 	int signals;
+	int notify;		/* -1: nobody to tell */
 	char worker[PATH_MAX];
+	char *for_worker[MAX_PASSED + 1];	/* options, NULL at the end */
+	int nr_for_worker;
 	long long uid_first, uid_last, uid_next;	/* -1: not used */
 
 	pid_t starting;		/* 0: none */
@@ -111,6 +122,23 @@ static void parse_range(struct supervisor *s, const char *text)
 	s->uid_next = s->uid_first;
 }
 
+static void pass(struct supervisor *s, char *word)
+{
+	if (s->nr_for_worker == MAX_PASSED)
+		die(EXIT_USAGE, "too many options");
+	s->for_worker[s->nr_for_worker++] = word;
+}
+
+static void print_line(const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+}
+
+static void __attribute__((noreturn)) check(const char *file)
+{
+	exit(config_check(file, print_line) < 0 ? EXIT_CONFIG : 0);
+}
+
 static void parse_options(struct supervisor *s, int argc, char **argv)
 {
 	static const struct option longopts[] = {
@@ -119,15 +147,22 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 		{ "worker",	 required_argument, NULL, 'w' },
 		{ "worker-uids", required_argument, NULL, 'r' },
 		{ "spare-delay", required_argument, NULL, 'd' },
+		{ "no-nested",	 no_argument,	    NULL, 'n' },
+		{ "hide",	 required_argument, NULL, 'H' },
+		{ "max-memory",	 required_argument, NULL, 'm' },
+		{ "log-level",	 required_argument, NULL, 'l' },
+		{ "notify-fd",	 required_argument, NULL, 'N' },
+		{ "check",	 no_argument,	    NULL, 'c' },
 		{ "help",	 no_argument,	    NULL, 'h' },
 		{ }
 	};
 	static char who[32];
-	long long uid = -1;
-	int c;
+	long long uid = -1, level = L_INFO;
+	int c, checking = 0;
 
 	s->tenant = -1;
 	s->ready = -1;
+	s->notify = -1;
 	s->uid_next = -1;
 	s->spare_delay = SPARE_DELAY_MS;
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -151,6 +186,28 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 			if (s->spare_delay < 0)
 				die(EXIT_USAGE, "--spare-delay: '%s' is no time in ms", optarg);
 			break;
+		case 'n':
+			pass(s, "--no-nested");
+			break;
+		case 'l':
+			level = parse_number(optarg, L_INFO);
+			pass(s, "--log-level");
+			pass(s, optarg);
+			break;
+		case 'H':
+			pass(s, "--hide");
+			pass(s, optarg);
+			break;
+		case 'm':
+			pass(s, "--max-memory");
+			pass(s, optarg);
+			break;
+		case 'N':
+			s->notify = parse_number(optarg, INT_MAX);
+			break;
+		case 'c':
+			checking = 1;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -159,12 +216,17 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 			exit(EXIT_USAGE);
 		}
 	}
+	if (checking && optind >= argc - 1)
+		check(argv[optind]);
 	if (s->tenant < 0 || uid < 0 || optind != argc) {
 		fputs(usage, stderr);
 		exit(EXIT_USAGE);
 	}
 	snprintf(who, sizeof(who), "tenant %lld", uid);
 	log_init(who);
+	if (level < 0)
+		die(EXIT_USAGE, "--log-level: no number");
+	log_limit(level);
 	if (!*s->worker)
 		default_worker(s->worker, sizeof(s->worker));
 }
@@ -189,12 +251,13 @@ static void count_failure(struct supervisor *s)
 static char **worker_args(const struct supervisor *s, int ready)
 {
 	static char tenant_fd[16], ready_fd[16];
-	static char *args[] = {
-		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd, NULL
+	static char *args[5 + MAX_PASSED + 1] = {
+		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd
 	};
 
 	snprintf(tenant_fd, sizeof(tenant_fd), "%d", s->tenant);
 	snprintf(ready_fd, sizeof(ready_fd), "%d", ready);
+	memcpy(args + 5, s->for_worker, sizeof(s->for_worker));
 	return args;
 }
 
@@ -412,6 +475,8 @@ int main(int argc, char **argv)
 
 	parse_options(&s, argc, argv);
 	fcntl(s.tenant, F_SETFD, FD_CLOEXEC);
+	if (s.notify >= 0)
+		fcntl(s.notify, F_SETFD, FD_CLOEXEC);
 	if (s.uid_next < 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		die(EXIT_OS, "no_new_privs: %s", strerror(errno));
 	/* Workers run as the same user. */
@@ -419,6 +484,7 @@ int main(int argc, char **argv)
 		die(EXIT_OS, "dumpable: %s", strerror(errno));
 	s.signals = watch_signals();
 	logm(L_INFO, "started");
+	notify(s.notify, "READY=1");
 	for (;;)
 		step(&s);
 }

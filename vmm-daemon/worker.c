@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "daemon.h"
 #include "ksplit_eventfd.h"
 #include "ksplit_fpu.h"
+#include "ksplit_log.h"
 #include "ksplit_ops.h"
 #include "ksplit_uaccess.h"
 #include "ksplit_window.h"
@@ -27,13 +29,18 @@
 #include "worker.h"
 
 static const char usage[] =
-"Usage: kvm-vmm --tenant-fd N [--ready-fd N] [--insecure]\n"
+"Usage: kvm-vmm --tenant-fd N [OPTION]...\n"
 "\n"
 "Serve one open of /dev/kvm.  Started by kvm-vmmd(8), not by hand.\n"
 "\n"
 "  --tenant-fd N  inherited descriptor of the tenant\n"
 "  --ready-fd N   inherited descriptor that gets one byte once the worker can\n"
 "                 be given to a client\n"
+"  --no-nested    offer guests no VMX\n"
+"  --hide N,...   offer guests none of these CPU features, by their numbers in\n"
+"                 the kernel's cpufeatures.h\n"
+"  --max-memory N most guest memory, in bytes\n"
+"  --log-level N  log up to this level of syslog(3), default 6\n"
 "  --insecure     run as root and without a sandbox, for debugging\n"
 "  --help         show this text\n";
 
@@ -41,6 +48,7 @@ struct options {
 	int tenant_fd;
 	int ready_fd;
 	int insecure;
+	int nested;
 };
 
 static int fd_option(const char *name, const char *text)
@@ -52,16 +60,49 @@ static int fd_option(const char *name, const char *text)
 	return fd;
 }
 
+static void hide_features(const char *text)
+{
+	char number[8];
+	size_t n;
+
+	for (;; text++) {
+		n = strcspn(text, ",");
+		if (n < sizeof(number)) {
+			memcpy(number, text, n);
+			number[n] = '\0';
+		}
+		if (n >= sizeof(number) || parse_number(number, INT_MAX) < 0 ||
+		    ksplit_hide_feature(parse_number(number, INT_MAX)) < 0)
+			die(EXIT_USAGE, "--hide: no feature in '%s'", text);
+		text += n;
+		if (!*text)
+			return;
+	}
+}
+
+static long long number_option(const char *name, const char *text, long long max)
+{
+	long long n = parse_number(text, max);
+
+	if (n < 0)
+		die(EXIT_USAGE, "--%s: '%s' is no number", name, text);
+	return n;
+}
+
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "tenant-fd",	required_argument, NULL, 't' },
 		{ "ready-fd",	required_argument, NULL, 'r' },
+		{ "no-nested",	no_argument,	   NULL, 'n' },
+		{ "hide",	required_argument, NULL, 'H' },
+		{ "max-memory",	required_argument, NULL, 'm' },
+		{ "log-level",	required_argument, NULL, 'l' },
 		{ "insecure",	no_argument,	   NULL, 'i' },
 		{ "help",	no_argument,	   NULL, 'h' },
 		{ }
 	};
-	struct options o = { .tenant_fd = -1, .ready_fd = -1 };
+	struct options o = { .tenant_fd = -1, .ready_fd = -1, .nested = 1 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
@@ -71,6 +112,19 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'r':
 			o.ready_fd = fd_option("ready-fd", optarg);
+			break;
+		case 'n':
+			o.nested = 0;
+			break;
+		case 'H':
+			hide_features(optarg);
+			break;
+		case 'm':
+			ksplit_window_most = number_option("max-memory", optarg, LLONG_MAX);
+			break;
+		case 'l':
+			ksplit_log_highest = number_option("log-level", optarg, L_INFO);
+			log_limit(ksplit_log_highest);
 			break;
 		case 'i':
 			o.insecure = 1;
@@ -113,13 +167,16 @@ static void confine_branches(void)
 		die(EXIT_OS, "no barriers of indirect branches: %s", strerror(errno));
 }
 
-static void start_kvm(void)
+static void start_kvm(int nested)
 {
 	int r;
 
 	r = ksplit_trap_init();
 	if (r < 0)
 		die(EXIT_OS, "no handlers for exceptions: %s", strerror(-r));
+	r = nested ? 0 : ksplit_param_set("nested", "0");
+	if (r < 0)
+		die(EXIT_INTERNAL, "nested: %s", strerror(-r));
 	r = ksplit_libkvm_init(&ksplit_ops_stub, 0);
 	if (r < 0)
 		die(EXIT_NO_STUB, "KVM does not start: %s", strerror(-r));
@@ -174,7 +231,7 @@ int main(int argc, char **argv)
 
 	/* Threads inherit it. */
 	confine_branches();
-	start_kvm();
+	start_kvm(o.nested);
 	if (o.insecure)
 		logm(L_WARNING, "no sandbox");
 	else if (sandbox_enter() < 0)

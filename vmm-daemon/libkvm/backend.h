@@ -30,6 +30,9 @@ DECLARE_PER_CPU(struct split_cpu_regs, split_cpu_regs);
 /* MSR number of an enum ksplit_run_msr. */
 extern const u32 split_run_msr[KSPLIT_NR_RUN_MSRS];
 
+/* hide.c */
+void split_hide(void);
+
 /* static_call.c */
 void ksplit_static_call_seal(void);
 

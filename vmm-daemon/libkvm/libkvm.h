@@ -32,6 +32,15 @@ int ksplit_libkvm_init(const struct ksplit_ops *ops, unsigned int max_threads);
  */
 void ksplit_libkvm_seal(void);
 
+/**
+ * ksplit_hide_feature() - offer a CPU feature to no client
+ * @bit: its number in asm/cpufeatures.h, that is word * 32 + bit
+ *
+ * Features that depend on it go with it. To be called before
+ * ksplit_libkvm_init(). Returns 0 or -EINVAL.
+ */
+int ksplit_hide_feature(unsigned int bit);
+
 /** ksplit_info() - the processor as the machine described it at the start */
 const struct ksplit_info *ksplit_info(void);
 

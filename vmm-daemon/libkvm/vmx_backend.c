@@ -439,6 +439,7 @@ static int split_hardware_setup(void)
 
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
 	r = vmx_hardware_setup();
+	split_hide();
 	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
 		split_uret_slot[i] = kvm_find_user_return_msr(split_run_msr[i]);
 	return r;

@@ -12,6 +12,9 @@
 #define KSPLIT_LOG_WARNING	4
 #define KSPLIT_LOG_INFO		6
 
+/* Set once, at the start. */
+extern int ksplit_log_highest;
+
 void ksplit_log(int level, const char *text);
 void ksplit_logf(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

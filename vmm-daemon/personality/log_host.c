@@ -21,6 +21,8 @@
 #define BURST		20
 #define PERIOD_S	5
 
+int ksplit_log_highest = KSPLIT_LOG_INFO;
+
 static atomic_long period;
 static atomic_uint used, dropped;
 
@@ -41,7 +43,7 @@ static int allowed(int level)
 
 /**
  * ksplit_log() - log one line
- * @level:	printk level, 0 to 7; debug is not logged
+ * @level:	printk level, 0 to 7; those above ksplit_log_highest are not logged
  * @text:	the line; everything behind a newline is ignored, unprintable
  *		bytes become '?'
  */
@@ -53,7 +55,7 @@ void ksplit_log(int level, const char *text)
 	int saved = errno;
 	ssize_t ignored;
 
-	if (level > KSPLIT_LOG_INFO || !allowed(level))
+	if (level > ksplit_log_highest || !allowed(level))
 		return;
 
 	line[n++] = '<';

@@ -52,6 +52,8 @@ struct window {
 /* What prepare() decided, kept for finish(). */
 enum plan { PLAN_NONE, PLAN_CREATE, PLAN_DELETE };
 
+__u64 ksplit_window_most = ~0ULL;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __u64 area_start, area_end;
 
@@ -150,6 +152,27 @@ static struct window *find_unused(void)
 	atomic_store(&chunks[n], w);
 	atomic_store(&nr_chunks, n + 1);
 	return w;
+}
+
+/*
+ * Whether so much more is within the limit.  The second address space, SMM's, shows
+ * memory of the first: it counts on its own.
+ */
+static int within_limit(__u32 slot, __u64 more)
+{
+	unsigned int pos = 0;
+	__u64 sum = more;
+	struct window *w;
+
+	while ((w = next_window(&pos)))
+		if (atomic_load(&w->start) && w->slot >> 16 == slot >> 16)
+			sum += atomic_load(&w->end) - atomic_load(&w->start);
+	/* No sum overflows: windows lie side by side. */
+	if (more <= ksplit_window_most && sum <= ksplit_window_most)
+		return 1;
+	ksplit_logf(KSPLIT_LOG_WARNING, "max-memory of %llu MiB reached: %llu MiB asked for",
+		    (unsigned long long)ksplit_window_most >> 20, (unsigned long long)sum >> 20);
+	return 0;
 }
 
 /* The lowest free place congruent to gpa modulo 1 GiB, 0 if there is none. */
@@ -265,6 +288,8 @@ int ksplit_window_prepare(int vm, struct ksplit_call *call)
 		goto out;
 
 	r = -ENOMEM;
+	if (!within_limit(m.slot, m.memory_size))
+		goto out;
 	w = find_unused();
 	place = find_place(m.guest_phys_addr, m.memory_size);
 	if (!w || !place)

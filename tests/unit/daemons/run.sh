@@ -42,6 +42,16 @@ lines()	# FILE N: it has N lines
 	[ "$([ ! -e "$1" ] || wc -l < "$1")" = "$2" ]
 }
 
+supervisor_of()	# UID: the last one's pid
+{
+	sed -n "s/^$1 //p" "$dir/supervisor.pids" | tail -n 1
+}
+
+count_is()	# N TEXT FILE: so many lines of it match
+{
+	[ "$(grep -c "$2" "$3")" = "$1" ]
+}
+
 status_is()	# STATUS COMMAND...
 {
 	local want=$1
@@ -60,8 +70,6 @@ check 'kvm-vmmd without a tenant' status_is 64 "$bin/kvm-vmmd" --uid 1
 check 'kvm-vmmd with a bad uid' status_is 64 "$bin/kvm-vmmd" --tenant-fd 0 --uid -3
 check 'kvm-vmmd with a bad range' status_is 64 \
 	"$bin/kvm-vmmd" --tenant-fd 0 --uid 1 --worker-uids 9-3
-check 'launcher with a bad limit' status_is 64 \
-	"$bin/kvm-split-launcher" --max-tenants 0
 
 # --------------------------------------------------------------- supervisor
 
@@ -149,19 +157,30 @@ if [ "$(id -u)" = 0 ]; then
 	cat > "$dir/supervisor" << EOF
 #!/bin/bash
 [ "\$1 \$3" = '--tenant-fd --uid' ] || exit 9
+echo "\$*" >> "$dir/supervisor.args"
+echo "\$4 \$\$" >> "$dir/supervisor.pids"
 echo "\$4 \$(id -u) \$(id -g) \$(id -G) \$(grep NoNewPrivs /proc/self/status | tr -dc 01)" >> "$dir/supervised"
 [ ! -e "$dir/broken" ] || exit 3
 exec sleep 1000
 EOF
 	chmod +x "$dir/supervisor"
 	: > "$dir/supervised"
-	chmod 666 "$dir/supervised"
+	: > "$dir/supervisor.args"
+	: > "$dir/supervisor.pids"
+	chmod 666 "$dir"/supervis*
+	chmod 755 "$dir/supervisor"
 	mkfifo "$dir/control"
 	exec 7<> "$dir/control"
 	export SHIM_LOG=$dir/shim
+	mkdir -p "$dir/etc/tenants.d"
+	cat > "$dir/etc/kvm-split.conf" << EOF
+max-tenants: 2
+defaults: { max-vms: 5 }
+deny: [ games ]
+EOF
 	LD_PRELOAD=$2/shim.so "$bin/kvm-split-launcher" --device "$dir/control" \
-		--supervisor "$dir/supervisor" --run-dir "$dir/rundir" \
-		--max-tenants 2 --max-vms 5 2> "$dir/log2" &
+		--supervisor "$dir/supervisor" --run-dir "$dir/rundir" --fork \
+		--config "$dir/etc/kvm-split.conf" 2> "$dir/log2" &
 	launcher=$!
 	pids+=("$launcher")
 	check 'ready file' until_true 5 test -e "$dir/rundir/ready"
@@ -177,20 +196,58 @@ EOF
 	want 65000
 	check 'unknown user refused' until_true 5 grep -qx 'deny 65000 13' "$dir/shim"
 	want 2000000000
+	want "$(id -u games)"
+	check 'denied user refused' until_true 5 grep -qx "deny $(id -u games) 13" "$dir/shim"
 	check 'service user refused' until_true 5 grep -qx 'deny 2000000000 13' "$dir/shim"
 	want 65534
 	check 'another user' until_true 5 grep -qx 'bind 65534 5' "$dir/shim"
 	want 1
 	check 'limit of tenants' until_true 5 grep -qx 'deny 1 24' "$dir/shim"
 
+	# A configuration that changes.
+	config=$dir/etc/tenants.d/root.conf
+	check 'default settings' grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6' \
+		"$dir/supervisor.args"
+	printf 'nested: no\nmax-vms: 3\nmax-memory: 1G\nhide-cpu-features: [ fpu, vme ]\n' > "$config"
+	kill -HUP $launcher
+	check 'supervisor with other settings is stopped' until_true 5 \
+		grep -q 'root: supervisor .* ended, signal 15' "$dir/log2"
+	want 0
+	check 'new limit' until_true 5 grep -qx 'bind 0 3' "$dir/shim"
+	check 'new settings' until_true 5 grep -q -- \
+		'--uid 0 --log-level 6 --max-memory 1073741824 --no-nested --hide 0,1' "$dir/supervisor.args"
+	check 'other supervisors go on' count_is 1 'ended, signal 15' "$dir/log2"
+	# One that is bad: told once, the old one stays.
+	echo 'max-vmz: 3' >> "$config"
+	kill -HUP $launcher
+	check 'bad file is logged' until_true 5 \
+		grep -q "<3>kvm-split-launcher: $config:5: unknown key 'max-vmz'" "$dir/log2"
+	check 'the rest is loaded' until_true 5 count_is 2 'configuration reloaded' "$dir/log2"
+	kill "$(supervisor_of 0)"
+	check 'supervisor is gone' until_true 5 \
+		count_is 2 'root: supervisor .* ended, signal 15' "$dir/log2"
+	tries=0
+	until count_is 2 'bind 0 3' "$dir/shim"; do
+		want 0
+		sleep 0.3
+		[ $((tries += 1)) -lt 20 ] || break
+	done
+	check 'old limit stays' count_is 2 'bind 0 3' "$dir/shim"
+	check 'logged once' count_is 1 max-vmz "$dir/log2"
+	echo 'max-tenants: 3' >> "$dir/etc/kvm-split.conf"
+	kill -HUP $launcher
+	check 'bad provider file' until_true 5 grep -q "kvm-split.conf:4: max-tenants was set in line 1" "$dir/log2"
+	check 'old configuration stays' until_true 5 grep -q 'not reloaded: the old' "$dir/log2"
+	sed -i '$d' "$dir/etc/kvm-split.conf"
+
 	# A supervisor that keeps dying.
-	check 'which runs' until_true 5 pgrep -P $launcher -U 2000065534 sleep
+	check 'which runs' until_true 5 grep -q '^65534 ' "$dir/supervisor.pids"
 	: > "$dir/broken"
-	kill -9 "$(pgrep -P $launcher -U 2000065534 sleep)"
-	check 'death is logged' until_true 5 grep -q 'uid 65534: supervisor .* ended, signal 9' "$dir/log2"
+	kill -9 "$(supervisor_of 65534)"
+	check 'death is logged' until_true 5 grep -q 'nobody: supervisor .* ended, signal 9' "$dir/log2"
 	sleep 0.6
 	want 65534
-	check 'started again' until_true 5 grep -q 'uid 65534: supervisor .* status 3' "$dir/log2"
+	check 'started again' until_true 5 grep -q 'nobody: supervisor .* status 3' "$dir/log2"
 	want 65534
 	check 'but not at once' until_true 5 grep -qx 'deny 65534 11' "$dir/shim"
 
@@ -198,11 +255,64 @@ EOF
 	wait $launcher
 	check 'launcher: SIGTERM, status 0' test $? = 0
 	check 'ready file is gone' test ! -e "$dir/rundir/ready"
-	check 'supervisors go on' pgrep -U 2000000000 sleep
+	check 'supervisors go on' kill -0 "$(supervisor_of 0)"
 	check 'another ABI version' status_is 76 env SHIM_VERSION=99 \
 		LD_PRELOAD="$2/shim.so" "$bin/kvm-split-launcher" --device "$dir/control"
+	# Supervisors as services; systemctl and the service are shell scripts.
+	cat > "$dir/systemctl" << EOF
+#!/bin/bash
+echo "\$*" >> "$dir/systemctl.log"
+[ ! -e "$dir/no-systemctl" ] || exit 4
+name=\${4#kvm-vmmd@}
+SHIM_LOG=$dir/shim NOTIFY_SOCKET=$dir/notify "$bin/kvm-split-launcher" --supervisor "$dir/supervisor" \\
+	--run-dir "$dir/rundir" --instance "\$(printf "\${name%.service}")" < /dev/null >> "$dir/log4" 2>&1 &
+EOF
+	chmod +x "$dir/systemctl"
+	rm -f "$dir/broken" "$config"
+	: > "$dir/supervised"
+	kill "$(supervisor_of 0)"
+	LD_PRELOAD=$2/shim.so "$bin/kvm-split-launcher" --device "$dir/control" --run-dir "$dir/rundir" \
+		--systemctl "$dir/systemctl" --config "$dir/etc/kvm-split.conf" 2> "$dir/log3" &
+	launcher=$!
+	pids+=("$launcher")
+	check 'ready again' until_true 5 test -e "$dir/rundir/ready"
+	check 'socket of root alone' test "$(stat -c %a:%u "$dir/rundir/launcher")" = 600:0
+	want 33
+	check 'service asked for' until_true 5 grep -qxF \
+		'start --no-block --quiet kvm-vmmd@www\x2ddata.service' "$dir/systemctl.log"
+	check 'service runs' until_true 5 grep -qx '33 2000000033 2000000033 2000000033 1' "$dir/supervised"
+	want 33
+	want 33
+	sleep 0.5
+	check 'one service per user' lines "$dir/systemctl.log" 1
+	check 'instance of a user who has one' status_is 77 "$bin/kvm-split-launcher" \
+		--run-dir "$dir/rundir" --instance www-data
+	check 'instance of nobody' status_is 77 "$bin/kvm-split-launcher" \
+		--run-dir "$dir/rundir" --instance nonsense
+	check 'not for users' status_is 77 setpriv --reuid 33 --clear-groups \
+		"$bin/kvm-split-launcher" --run-dir "$dir/rundir" --instance www-data
+	echo 'nested: no' > "$dir/etc/tenants.d/www-data.conf"
+	kill -HUP $launcher
+	check 'service is stopped' until_true 5 grep -q 'www-data: supervisor .* ended' "$dir/log3"
+	want 33
+	check 'new settings in a service' until_true 5 grep -q -- '--uid 33 .*--no-nested' "$dir/supervisor.args"
+	: > "$dir/no-systemctl"
+	want 0
+	check 'systemctl fails' until_true 5 grep -q 'root: systemctl: status 4' "$dir/log3"
+	check 'refused' until_true 5 grep -qx 'deny 0 11' "$dir/shim"
+	n=$(wc -l < "$dir/systemctl.log")
+	want 0
+	sleep 0.2
+	check 'not at once again' lines "$dir/systemctl.log" "$n"
+	kill -TERM $launcher
+	wait $launcher
+	kill "$(supervisor_of 33)"
+	echo 'max-tenants: none' > "$dir/etc/kvm-split.conf"
+	check 'no start without a configuration' status_is 78 env LD_PRELOAD="$2/shim.so" \
+		"$bin/kvm-split-launcher" --device "$dir/control" --run-dir "$dir/rundir" \
+		--config "$dir/etc/kvm-split.conf"
 	check 'no device' status_is 69 "$bin/kvm-split-launcher" --device "$dir/none"
-	mapfile -t left < <(pgrep -U 2000000000)
+	mapfile -t left < <(cut -d" " -f2 "$dir/supervisor.pids")
 	pids+=("${left[@]}")
 else
 	echo 'not root: launcher not tested'

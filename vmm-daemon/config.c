@@ -1,0 +1,801 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading kvm-split.conf and tenants.d/NAME.conf, see kvm-split.conf(5).
+ *
+ * Invariants: a file counts as a whole or not at all; each complaint names
+ * file, line and reason; no file that somebody else than the owner of this process
+ * could have written is read; without files, everything has its default.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "config.h"
+#include "daemon.h"
+
+#define MAX_FILE	65536	/* bytes */
+#define MAX_NAME	64	/* of a user */
+#define MAX_LIST	1024	/* names or features */
+
+static const struct {
+	const char *name;
+	int bit;
+} features[] = {
+#include "cpu_features.h"	/* made from the kernel's asm/cpufeatures.h */
+};
+
+/* ------------------------------------------------------------- values ---- */
+
+static int64_t count(const char *text, int64_t min, int64_t max)
+{
+	int64_t n = parse_number(text, max);
+
+	return n < min ? -1 : n;
+}
+
+static int64_t parse_vms(const char *text)
+{
+	return count(text, 1, 4096);
+}
+
+static int64_t parse_vcpus(const char *text)
+{
+	return count(text, 1, 65536);
+}
+
+static int64_t parse_uid_base(const char *text)
+{
+	return count(text, 65536, UINT32_MAX - 65536LL);
+}
+
+static int64_t parse_tenants(const char *text)
+{
+	return count(text, 1, 448);	/* the kernel has 512, users who wait included */
+}
+
+static int64_t parse_memory(const char *text)
+{
+	static const char units[] = "KMGT";
+	size_t len = strlen(text);
+	const char *unit;
+	char digits[16];
+	int64_t n;
+	int shift;
+
+	if (!strcmp(text, "unlimited"))
+		return CONFIG_NO_LIMIT;
+	if (len < 2 || len > sizeof(digits))
+		return -1;
+	unit = strchr(units, text[len - 1]);
+	memcpy(digits, text, len - 1);
+	digits[len - 1] = '\0';
+	if (!unit)
+		return -1;
+	shift = 10 * (unit - units + 1);
+	n = count(digits, 1, INT64_MAX >> shift);
+	return n < 0 || n << shift < 1 << 20 ? -1 : n << shift;
+}
+
+static int64_t parse_yes(const char *text)
+{
+	return !strcmp(text, "yes") ? 1 : !strcmp(text, "no") ? 0 : -1;
+}
+
+static int64_t parse_level(const char *text)
+{
+	static const struct {
+		const char *name;
+		int level;
+	} levels[] = {
+		{ "error", L_ERR }, { "warning", L_WARNING },
+		{ "notice", L_NOTICE }, { "info", L_INFO },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (!strcmp(text, levels[i].name))
+			return levels[i].level;
+	return -1;
+}
+
+/* Kinds of mappings, as bits. */
+#define PROVIDER	1
+#define DEFAULTS	2
+#define CEILINGS	4
+#define TENANT		8
+
+static const struct {
+	const char *name;
+	int scopes;
+	int64_t (*parse)(const char *text);
+	const char *valid;
+	int64_t def, ceiling;
+} keys[CONFIG_NR_KEYS] = {
+	[CONFIG_MAX_VMS] = { "max-vms", DEFAULTS | CEILINGS | TENANT, parse_vms,
+		"a number from 1 to 4096", 64, 4096 },
+	[CONFIG_MAX_VCPUS] = { "max-vcpus", DEFAULTS | CEILINGS | TENANT, parse_vcpus,
+		"a number from 1 to 65536", 512, 65536 },
+	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, parse_memory,
+		"a size (at least 1M; with K, M, G or T) or unlimited",
+		CONFIG_NO_LIMIT, CONFIG_NO_LIMIT },
+	[CONFIG_NESTED] = { "nested", DEFAULTS | CEILINGS | TENANT, parse_yes,
+		"yes or no", 1, 1 },
+	[CONFIG_LOG_LEVEL] = { "log-level", DEFAULTS | TENANT, parse_level,
+		"error, warning, notice or info", L_INFO, L_INFO },
+	[CONFIG_UID_BASE] = { "uid-base", PROVIDER, parse_uid_base,
+		"a number from 65536 to 4294901759", 2000000000, 0 },
+	[CONFIG_MAX_TENANTS] = { "max-tenants", PROVIDER, parse_tenants,
+		"a number from 1 to 448", 64, 0 },
+};
+
+static int feature_bit(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (!strcasecmp(features[i].name, name))
+			return features[i].bit;
+	return -1;
+}
+
+/**
+ * config_feature_name() - a CPU feature's name
+ * @bit:	number
+ *
+ * Return: its name as in /proc/cpuinfo, NULL if it has none.
+ */
+const char *config_feature_name(unsigned int bit)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (features[i].bit == (int)bit)
+			return features[i].name;
+	return NULL;
+}
+
+static int valid_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len < MAX_NAME && *name != '-' && !strpbrk(name, "/:\\ \t\n") &&
+	       *name != '.';
+}
+
+/* --------------------------------------------------- one file's text ----- */
+
+/**
+ * struct source - a file while it is read
+ * @path:	for complaints
+ * @report:	who gets them
+ * @errors:	how many there were
+ * @doc:	its text, parsed
+ * @scope:	kind of the mapping at hand
+ * @lines:	where the provider's defaults stand, 0: nowhere
+ * @config:	what is filled in (PROVIDER), or whose ceilings hold (TENANT)
+ * @settings:	what is filled in (all others)
+ */
+struct source {
+	const char *path;
+	config_report_t report;
+	unsigned int errors;
+	yaml_document_t doc;
+	int scope;
+	unsigned long lines[CONFIG_NR_KEYS];
+	struct config *config;
+	struct settings *settings;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+complain(struct source *s, unsigned long line, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	int n;
+
+	s->errors++;
+	if (line)
+		n = snprintf(text, sizeof(text), "%s:%lu: ", s->path, line);
+	else
+		n = snprintf(text, sizeof(text), "%s: ", s->path);
+	if (n < (int)sizeof(text)) {
+		va_start(ap, fmt);
+		vsnprintf(text + n, sizeof(text) - n, fmt, ap);
+		va_end(ap);
+	}
+	for (char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	s->report(text);
+}
+
+static unsigned long line_of(const yaml_node_t *node)
+{
+	return node->start_mark.line + 1;
+}
+
+/* A node's text; NULL, and a complaint, if it is something else. */
+static const char *text_of(struct source *s, const char *key, const yaml_node_t *node)
+{
+	const char *text = (const char *)node->data.scalar.value;
+
+	if (node->type == YAML_SCALAR_NODE && strlen(text) == node->data.scalar.length)
+		return text;
+	complain(s, line_of(node), "%s: a single value is needed", key);
+	return NULL;
+}
+
+static void set_number(struct source *s, int k, const yaml_node_t *node)
+{
+	const char *text = text_of(s, keys[k].name, node);
+	int64_t n;
+
+	if (!text)
+		return;
+	n = keys[k].parse(text);
+	if (n < 0)
+		complain(s, line_of(node), "%s: '%s' is not %s", keys[k].name, text,
+			 keys[k].valid);
+	else if (s->scope == TENANT && n > s->config->ceilings.n[k])
+		complain(s, line_of(node), "%s: '%s' is above the provider's ceiling",
+			 keys[k].name, text);
+	else if (s->scope == PROVIDER)
+		s->config->n[k] = n;
+	else
+		s->settings->n[k] = n;
+}
+
+static void set_path(struct source *s, const char *key, const yaml_node_t *node)
+{
+	const size_t room = sizeof(s->settings->policy_socket);
+	const char *text = text_of(s, key, node);
+
+	if (!text)
+		return;
+	if (*text != '/' || strlen(text) >= room)
+		complain(s, line_of(node), "%s: '%s' is not an absolute path of less than %zu bytes",
+			 key, text, room);
+	else
+		strcpy(s->settings->policy_socket, text);
+}
+
+typedef void (*each_t)(struct source *s, const char *key, const char *text,
+		       unsigned long line, char ***list);
+
+/* Call @each for each text of a list. */
+static void set_list(struct source *s, const char *key, const yaml_node_t *node, each_t each,
+		     char ***list)
+{
+	const yaml_node_item_t *item = node->data.sequence.items.start;
+
+	if (node->type != YAML_SEQUENCE_NODE) {
+		complain(s, line_of(node), "%s: a list is needed, as in [ one, two ]", key);
+		return;
+	}
+	if (node->data.sequence.items.top - item > MAX_LIST) {
+		complain(s, line_of(node), "%s: more than %d", key, MAX_LIST);
+		return;
+	}
+	for (; item < node->data.sequence.items.top; item++) {
+		const yaml_node_t *n = yaml_document_get_node(&s->doc, *item);
+		const char *text = text_of(s, key, n);
+
+		if (text)
+			each(s, key, text, line_of(n), list);
+	}
+}
+
+static void add_feature(struct source *s, const char *key, const char *text,
+			unsigned long line, char ***list)
+{
+	int bit = feature_bit(text);
+
+	if (bit < 0)
+		complain(s, line, "%s: no CPU feature is called '%s'", key, text);
+	else
+		s->settings->hidden[bit / 32] |= 1u << (bit % 32);
+}
+
+static void add_user(struct source *s, const char *key, const char *text,
+		     unsigned long line, char ***list)
+{
+	size_t n = 0;
+
+	if (!valid_name(text + (*text == '@'))) {
+		complain(s, line, "%s: '%s' is not a user, @group or \"*\"", key, text);
+		return;
+	}
+	while ((*list)[n])
+		n++;
+	(*list)[n] = strdup(text);
+}
+
+static void free_list(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
+static void set_users(struct source *s, const char *key, const yaml_node_t *node, char ***list)
+{
+	free_list(*list);
+	*list = calloc(MAX_LIST + 1, sizeof(**list));
+	if (!*list) {
+		complain(s, 0, "no memory");
+		return;
+	}
+	set_list(s, key, node, add_user, list);
+}
+
+static void read_mapping(struct source *s, const yaml_node_t *node, int scope);
+
+static void set_defaults(struct source *s, const char *key, const yaml_node_t *node)
+{
+	s->settings = &s->config->defaults;
+	read_mapping(s, node, DEFAULTS);
+}
+
+static void set_ceilings(struct source *s, const char *key, const yaml_node_t *node)
+{
+	s->settings = &s->config->ceilings;
+	read_mapping(s, node, CEILINGS);
+}
+
+static void set_provider_users(struct source *s, const char *key, const yaml_node_t *node)
+{
+	set_users(s, key, node, &s->config->users);
+}
+
+static void set_denied(struct source *s, const char *key, const yaml_node_t *node)
+{
+	set_users(s, key, node, &s->config->denied);
+}
+
+static void set_features(struct source *s, const char *key, const yaml_node_t *node)
+{
+	set_list(s, key, node, add_feature, NULL);
+}
+
+/* Keys that are no numbers. */
+static const struct {
+	const char *name;
+	int scopes;
+	void (*set)(struct source *s, const char *key, const yaml_node_t *node);
+} others[] = {
+	{ "users", PROVIDER, set_provider_users },
+	{ "deny", PROVIDER, set_denied },
+	{ "defaults", PROVIDER, set_defaults },
+	{ "ceilings", PROVIDER, set_ceilings },
+	{ "hide-cpu-features", DEFAULTS | TENANT, set_features },
+	{ "policy-socket", DEFAULTS | TENANT, set_path },
+};
+#define NR_OTHERS	((int)(sizeof(others) / sizeof(others[0])))
+
+/* Index in keys[], or behind them in others[]; -1 */
+static int find_key(const char *name, int scope)
+{
+	int k;
+
+	for (k = 0; k < CONFIG_NR_KEYS; k++)
+		if ((keys[k].scopes & scope) && !strcmp(keys[k].name, name))
+			return k;
+	for (k = 0; k < NR_OTHERS; k++)
+		if ((others[k].scopes & scope) && !strcmp(others[k].name, name))
+			return CONFIG_NR_KEYS + k;
+	return -1;
+}
+
+static void read_pair(struct source *s, const yaml_node_t *name, const yaml_node_t *value,
+		      unsigned long *seen)
+{
+	const char *text = text_of(s, "key", name);
+	int k;
+
+	if (!text)
+		return;
+	k = find_key(text, s->scope);
+	if (k < 0) {
+		complain(s, line_of(name), "unknown key '%s'", text);
+		return;
+	}
+	if (seen[k]) {
+		complain(s, line_of(name), "%s was set in line %lu already", text, seen[k]);
+		return;
+	}
+	seen[k] = line_of(name);
+	if (k < CONFIG_NR_KEYS)
+		set_number(s, k, value);
+	else
+		others[k - CONFIG_NR_KEYS].set(s, text, value);
+}
+
+static void read_mapping(struct source *s, const yaml_node_t *node, int scope)
+{
+	unsigned long seen[CONFIG_NR_KEYS + NR_OTHERS] = { 0 };
+	const yaml_node_pair_t *pair;
+	int outer = s->scope;
+
+	/* "defaults:" with nothing but comments below it */
+	if (node->type == YAML_SCALAR_NODE && !node->data.scalar.length)
+		return;
+	if (node->type != YAML_MAPPING_NODE) {
+		complain(s, line_of(node), "lines 'key: value' are needed");
+		return;
+	}
+	s->scope = scope;
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+		read_pair(s, yaml_document_get_node(&s->doc, pair->key),
+			  yaml_document_get_node(&s->doc, pair->value), seen);
+	if (scope == DEFAULTS)
+		memcpy(s->lines, seen, sizeof(s->lines));
+	s->scope = outer;
+}
+
+static void read_text(struct source *s, FILE *f, int scope)
+{
+	yaml_document_t more;
+	const yaml_node_t *root;
+	yaml_parser_t parser;
+
+	if (!yaml_parser_initialize(&parser)) {
+		complain(s, 0, "no memory");
+		return;
+	}
+	yaml_parser_set_input_file(&parser, f);
+	if (!yaml_parser_load(&parser, &s->doc)) {
+		complain(s, parser.problem_mark.line + 1, "%s",
+			 parser.problem ? parser.problem : "cannot be read");
+		goto out;
+	}
+	root = yaml_document_get_root_node(&s->doc);
+	if (root)
+		read_mapping(s, root, scope);
+	yaml_document_delete(&s->doc);
+	/* A second document would go unread. */
+	if (root && !s->errors) {
+		if (!yaml_parser_load(&parser, &more)) {
+			complain(s, parser.problem_mark.line + 1, "%s",
+				 parser.problem ? parser.problem : "cannot be read");
+			goto out;
+		}
+		root = yaml_document_get_root_node(&more);
+		if (root)
+			complain(s, line_of(root), "a second document");
+		yaml_document_delete(&more);
+	}
+out:
+	yaml_parser_delete(&parser);
+}
+
+/* ----------------------------------------------------------- files ------- */
+
+/* Only what root alone could have written; for others' checks, they themselves. */
+static int trusted(struct source *s, int fd, mode_t type, off_t max)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		complain(s, 0, "%s", strerror(errno));
+	else if ((st.st_mode & S_IFMT) != type)
+		complain(s, 0, "not a regular %s", type == S_IFDIR ? "folder" : "file");
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		complain(s, 0, "is owned by uid %u, not by root", st.st_uid);
+	else if (st.st_mode & 022)
+		complain(s, 0, "others than its owner may write to it");
+	else if (max && st.st_size > max)
+		complain(s, 0, "is longer than %d bytes", MAX_FILE);
+	else
+		return 1;
+	return 0;
+}
+
+/* A file that is not there is one that says nothing. */
+static void read_file(struct source *s, int scope, int must_exist)
+{
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	FILE *f;
+
+	if (fd < 0) {
+		if (must_exist || errno != ENOENT)
+			complain(s, 0, "%s", strerror(errno));
+		return;
+	}
+	if (!trusted(s, fd, S_IFREG, MAX_FILE)) {
+		close(fd);
+		return;
+	}
+	f = fdopen(fd, "r");
+	if (!f) {
+		complain(s, 0, "%s", strerror(errno));
+		close(fd);
+		return;
+	}
+	read_text(s, f, scope);
+	fclose(f);
+}
+
+static void check_ceilings(struct source *s)
+{
+	struct config *c = s->config;
+	int k;
+
+	for (k = 0; k < CONFIG_NR_SETTINGS; k++) {
+		if (c->defaults.n[k] <= c->ceilings.n[k])
+			continue;
+		if (s->lines[k])
+			complain(s, s->lines[k], "%s: the default is above the ceiling",
+				 keys[k].name);
+		else
+			c->defaults.n[k] = c->ceilings.n[k];
+	}
+}
+
+static unsigned int read_provider(const char *file, struct config *c, int must_exist,
+				  config_report_t report)
+{
+	struct source s = { .path = file, .report = report, .config = c };
+	int k;
+
+	memset(c, 0, sizeof(*c));
+	for (k = 0; k < CONFIG_NR_KEYS; k++)
+		c->n[k] = keys[k].def;
+	for (k = 0; k < CONFIG_NR_SETTINGS; k++) {
+		c->defaults.n[k] = keys[k].def;
+		c->ceilings.n[k] = keys[k].ceiling;
+	}
+	read_file(&s, PROVIDER, must_exist);
+	check_ceilings(&s);
+	return s.errors;
+}
+
+static unsigned int read_tenant(const char *file, struct config *c, struct settings *ret,
+				config_report_t report)
+{
+	struct source s = { .path = file, .report = report, .config = c, .settings = ret };
+
+	*ret = c->defaults;
+	read_file(&s, TENANT, 1);
+	return s.errors;
+}
+
+/* The length of NAME if @file is NAME.conf, 0 if it is none of ours. */
+static size_t name_length(const char *file)
+{
+	size_t len = strlen(file);
+
+	return len < 6 || *file == '.' || strcmp(file + len - 5, ".conf") ? 0 : len - 5;
+}
+
+/* Returns errors that are not this tenant's alone. */
+static unsigned int add_tenant(struct config *c, struct source *dir, const char *file)
+{
+	size_t len = name_length(file);
+	struct tenant_config *t;
+	char *path;
+
+	if (!len)
+		return 0;
+	t = reallocarray(c->tenants, c->nr_tenants + 1, sizeof(*t));
+	if (!t)
+		goto no_memory;
+	c->tenants = t;
+	t += c->nr_tenants;
+	memset(t, 0, sizeof(*t));
+	t->name = strndup(file, len);
+	if (!t->name)
+		goto no_memory;
+	c->nr_tenants++;
+	if (asprintf(&path, "%s/%s", dir->path, file) < 0)
+		goto no_memory;
+	t->bad = !!read_tenant(path, c, &t->settings, dir->report);
+	free(path);
+	return 0;
+no_memory:
+	complain(dir, 0, "no memory");
+	return 1;
+}
+
+static unsigned int read_tenants(const char *path, struct config *c, config_report_t report)
+{
+	struct source s = { .path = path, .report = report };
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0) {
+		if (errno != ENOENT)
+			complain(&s, 0, "%s", strerror(errno));
+		return s.errors;
+	}
+	dir = trusted(&s, fd, S_IFDIR, 0) ? fdopendir(fd) : NULL;
+	if (!dir) {
+		close(fd);
+		return 1;
+	}
+	while ((entry = readdir(dir)))
+		if (add_tenant(c, &s, entry->d_name))
+			break;
+	closedir(dir);
+	return s.errors;
+}
+
+/* @name beside @file */
+static char *beside(const char *file, const char *name)
+{
+	const char *slash = strrchr(file, '/');
+	char *path;
+
+	if (asprintf(&path, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, name) < 0)
+		return NULL;
+	return path;
+}
+
+static int load(const char *file, int must_exist, struct config *ret, config_report_t report)
+{
+	char *tenants = beside(file, CONFIG_TENANTS);
+	unsigned int errors = 1;
+
+	if (tenants) {
+		errors = read_provider(file, ret, must_exist, report);
+		if (!errors)
+			errors = read_tenants(tenants, ret, report);
+	}
+	free(tenants);
+	if (!errors)
+		return 0;
+	if (tenants)
+		config_free(ret);
+	return -1;
+}
+
+/* ------------------------------------------------------------ public ----- */
+
+/**
+ * config_load() - read the provider's file and those of all tenants
+ * @file:	the provider's; tenants.d is beside it. Neither need exist
+ * @ret:	the configuration, for config_free()
+ * @report:	called with each complaint, "FILE:LINE: reason"
+ *
+ * A tenant's file with a mistake makes that tenant bad, and nothing else.
+ *
+ * Return: 0; -1, with nothing in @ret, if the provider's file cannot be used or
+ * tenants' files cannot be found.
+ */
+int config_load(const char *file, struct config *ret, config_report_t report)
+{
+	return load(file, 0, ret, report);
+}
+
+/**
+ * config_check() - is this a configuration?
+ * @file:	the provider's file, with those of tenants beside it; or one in a
+ *		folder tenants.d, checked with the ceilings of the provider's
+ *		kvm-split.conf above it; NULL: the installed ones
+ * @report:	called with each complaint
+ *
+ * Return: 0; -1 if there was a complaint.
+ */
+int config_check(const char *file, config_report_t report)
+{
+	char *dir = beside(file ? file : CONFIG_FILE, ""), *provider = NULL;
+	size_t i, len = dir ? strlen(dir) : 0;
+	const size_t tail = sizeof(CONFIG_TENANTS);	/* and a slash */
+	struct settings settings;
+	struct config c;
+	int r = -1;
+
+	if (!dir)
+		return -1;
+	if (len < tail || strncmp(dir + len - tail, CONFIG_TENANTS "/", tail) ||
+	    (len > tail && dir[len - tail - 1] != '/')) {
+		r = load(file ? file : CONFIG_FILE, !!file, &c, report);
+		if (r)
+			goto out;
+		for (i = 0; i < c.nr_tenants; i++)
+			r |= c.tenants[i].bad ? -1 : 0;
+		config_free(&c);
+		goto out;
+	}
+	if (asprintf(&provider, "%.*skvm-split.conf", (int)(len - tail), dir) < 0) {
+		provider = NULL;
+		goto out;
+	}
+	if (!read_provider(provider, &c, 0, report) &&
+	    !read_tenant(file, &c, &settings, report))
+		r = 0;
+	config_free(&c);
+out:
+	free(provider);
+	free(dir);
+	return r;
+}
+
+/**
+ * config_keep() - a bad file leaves in force what there was before
+ * @new:	newly loaded
+ * @old:	in force until now
+ */
+void config_keep(struct config *new, const struct config *old)
+{
+	size_t i, j;
+
+	for (i = 0; i < new->nr_tenants; i++)
+		for (j = 0; new->tenants[i].bad && j < old->nr_tenants; j++)
+			if (!old->tenants[j].bad &&
+			    !strcmp(old->tenants[j].name, new->tenants[i].name)) {
+				new->tenants[i].settings = old->tenants[j].settings;
+				new->tenants[i].bad = 0;
+			}
+}
+
+/**
+ * config_free() - free what config_load() made
+ * @c:		the configuration
+ */
+void config_free(struct config *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nr_tenants; i++)
+		free(c->tenants[i].name);
+	free(c->tenants);
+	free_list(c->users);
+	free_list(c->denied);
+	memset(c, 0, sizeof(*c));
+}
+
+/**
+ * config_settings() - what holds for a tenant
+ * @c:		the configuration
+ * @name:	user
+ *
+ * Return: the settings, NULL if the tenant's file is bad.
+ */
+const struct settings *config_settings(const struct config *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->nr_tenants; i++)
+		if (!strcmp(c->tenants[i].name, name))
+			return c->tenants[i].bad ? NULL : &c->tenants[i].settings;
+	return &c->defaults;
+}
+
+static int in_list(char *const *list, const char *name, char *const *groups)
+{
+	char *const *g;
+
+	for (; *list; list++) {
+		if (!strcmp(*list, "*") || !strcmp(*list, name))
+			return 1;
+		for (g = groups; **list == '@' && *g; g++)
+			if (!strcmp(*list + 1, *g))
+				return 1;
+	}
+	return 0;
+}
+
+/**
+ * config_allows() - may this user have virtual machines?
+ * @c:		the configuration
+ * @name:	user
+ * @groups:	names of the user's groups, NULL at the end
+ *
+ * Return: 1 or 0.
+ */
+int config_allows(const struct config *c, const char *name, char *const *groups)
+{
+	if (c->denied && in_list(c->denied, name, groups))
+		return 0;
+	return !c->users || in_list(c->users, name, groups);
+}
