@@ -172,6 +172,8 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 			break;
 		case 'u':
 			uid = parse_number(optarg, UINT_MAX - 1);
+			pass(s, "--uid");
+			pass(s, optarg);
 			break;
 		case 'w':
 			if (strlen(optarg) >= sizeof(s->worker))

@@ -36,6 +36,7 @@ static const char usage[] =
 "  --tenant-fd N  inherited descriptor of the tenant\n"
 "  --ready-fd N   inherited descriptor that gets one byte once the worker can\n"
 "                 be given to a client\n"
+"  --uid UID      the tenant, for the log\n"
 "  --no-nested    offer guests no VMX\n"
 "  --hide N,...   offer guests none of these CPU features, by their numbers in\n"
 "                 the kernel's cpufeatures.h\n"
@@ -89,11 +90,23 @@ static long long number_option(const char *name, const char *text, long long max
 	return n;
 }
 
+/* "tenant 1001 worker 4711": of one VM, as a worker serves one client. */
+static void name_tenant(long long uid)
+{
+	static char who[48], line[52];
+
+	snprintf(who, sizeof(who), "tenant %lld worker %d", uid, getpid());
+	snprintf(line, sizeof(line), "%s: ", who);
+	log_init(who);
+	ksplit_log_who = line;
+}
+
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "tenant-fd",	required_argument, NULL, 't' },
 		{ "ready-fd",	required_argument, NULL, 'r' },
+		{ "uid",	required_argument, NULL, 'u' },
 		{ "no-nested",	no_argument,	   NULL, 'n' },
 		{ "hide",	required_argument, NULL, 'H' },
 		{ "max-memory",	required_argument, NULL, 'm' },
@@ -112,6 +125,9 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'r':
 			o.ready_fd = fd_option("ready-fd", optarg);
+			break;
+		case 'u':
+			name_tenant(number_option("uid", optarg, UINT_MAX));
 			break;
 		case 'n':
 			o.nested = 0;
@@ -218,10 +234,11 @@ static void say_ready(int fd)
 
 int main(int argc, char **argv)
 {
-	struct options o = parse_options(argc, argv);
+	struct options o;
 	int session;
 
 	log_init("kvm-vmm");
+	o = parse_options(argc, argv);
 	/* KVM allocates rarely; an arena for each thread costs more than it gives. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!o.insecure && (geteuid() == 0 || getuid() == 0))

@@ -12,7 +12,8 @@
 #define KSPLIT_LOG_WARNING	4
 #define KSPLIT_LOG_INFO		6
 
-/* Set once, at the start. */
+/* Set once, at the start: what lines begin with, and the highest level that is logged. */
+extern const char *ksplit_log_who;
 extern int ksplit_log_highest;
 
 void ksplit_log(int level, const char *text);

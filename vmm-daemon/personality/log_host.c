@@ -21,6 +21,7 @@
 #define BURST		20
 #define PERIOD_S	5
 
+const char *ksplit_log_who = "";
 int ksplit_log_highest = KSPLIT_LOG_INFO;
 
 static atomic_long period;
@@ -50,6 +51,7 @@ static int allowed(int level)
 void ksplit_log(int level, const char *text)
 {
 	char line[240];
+	const char *who;
 	unsigned int lost;
 	size_t n = 0;
 	int saved = errno;
@@ -61,6 +63,8 @@ void ksplit_log(int level, const char *text)
 	line[n++] = '<';
 	line[n++] = '0' + level;
 	line[n++] = '>';
+	for (who = ksplit_log_who; *who && n < 64; who++)
+		line[n++] = *who;
 	for (; *text && *text != '\n' && n < sizeof(line) - 40; text++)
 		line[n++] = *text >= ' ' && *text < 127 ? *text : '?';
 	lost = atomic_exchange(&dropped, 0);
