@@ -5,7 +5,7 @@
 $(O)/kvm-vmm: $(addprefix $(O)/, worker.o serve.o sandbox.o daemon.o ops_stub.o) \
 		$(LIBKVM) $(LDS)
 	$(call say,LINK)
-	$(Q)$(LINK_LIBKVM) -lseccomp
+	$(Q)$(LINK_LIBKVM)
 
 $(O)/kvm-vmmd: $(O)/supervisor.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)

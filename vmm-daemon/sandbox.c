@@ -4,70 +4,47 @@
  *
  * Invariant: after sandbox_enter() no thread of the worker can open a file,
  * start a program, signal another process, or map memory that is executable;
- * of ioctls it has the stub's only.  A call outside the list ends the worker
- * with a line that names the call.
+ * of ioctls it has the stub's only.  A call that its kind of thread may not make
+ * (filters.c) ends the worker with a line that names thread and call.
  *
- * The list is of what libc, liburcu and the personality need once KVM has
- * started; each group has its reason.
+ * Each thread loads its kind's filter, once, before it does anything else.
+ * Threads of the personality that start along with KVM serve all of it: kind
+ * "service".  Those that start later are vCPUs or stand in for one (the PIT's
+ * thread); the starter's filter is theirs from the beginning.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <asm/prctl.h>
 
 #include "daemon.h"
-#include "ksplit_ops.h"
+#include "filters.h"		/* made by mkfilters */
+#include "host.h"
 #include "worker.h"
 
-#ifndef F_DUPFD_QUERY
-#define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		65	/* linux/prctl.h, since 6.3 */
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
 /* Descriptors: one for each vCPU, two for each virtio queue, with room. */
 #define MAX_FILES	16384
 
-static const int allowed[] = {
-	/* locks */
-	SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(membarrier),
-	/* eventfds, and the log */
-	SCMP_SYS(write), SCMP_SYS(preadv2), SCMP_SYS(poll), SCMP_SYS(close),
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl),
-	/* memory; mmap and mprotect have rules below */
-	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
-	/* time; where the vDSO cannot tell it, too */
-	SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime),
-	SCMP_SYS(restart_syscall),
-	/* threads: their start and end; clone has a rule below */
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(gettid),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
-	SCMP_SYS(exit), SCMP_SYS(exit_group),
-	/* exceptions, and abort() */
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(getpid),
-	/* KVM's random numbers */
-	SCMP_SYS(getrandom),
+/* Since 6.12; the headers may be older. */
+struct landlock_attr {
+	__u64 handled_access_fs;
+	__u64 handled_access_net;
+	__u64 scoped;
 };
 
-/* What libc tries and can do without. */
-static const struct {
-	int call;
-	int error;
-} refused[] = {
-	{ SCMP_SYS(clone3),	ENOSYS },	/* then clone, which can be filtered */
-	{ SCMP_SYS(mremap),	ENOMEM },	/* then malloc, copy and free */
-	{ SCMP_SYS(openat),	EACCES },	/* malloc: overcommit_memory */
-};
+#define LANDLOCK_VERSION	1	/* LANDLOCK_CREATE_RULESET_VERSION */
 
 /**
  * sandbox_close_others() - close every inherited descriptor but stdio and two
@@ -110,97 +87,62 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	if (nr >= 0 && (size_t)nr < sizeof(call_name) / sizeof(call_name[0]))
 		name = call_name[nr];
 
-	logm(L_ERR, "sandbox: system call %d (%s) is not allowed", nr,
-	     name ? name : "?");
+	logm(L_ERR, "sandbox: thread %s: system call %d (%s) is not allowed",
+	     host_thread_name(), nr, name ? name : "?");
 	_exit(EXIT_INTERNAL);
 }
 
-static int add_rules(scmp_filter_ctx ctx)
+static int load_filter(const struct sock_filter *filter, unsigned short len)
 {
-	const struct scmp_arg_cmp no_exec =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp stub_ioctl =
-		SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, KSPLITIO << 8);
-	const struct scmp_arg_cmp thread =
-		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM,
-			CLONE_THREAD | CLONE_VM);
-	const struct scmp_arg_cmp set_gs =
-		SCMP_A0(SCMP_CMP_EQ, ARCH_SET_GS);
-	const struct scmp_arg_cmp set_name =
-		SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME);
-	const struct scmp_arg_cmp same_file =
-		SCMP_A1(SCMP_CMP_EQ, F_DUPFD_QUERY);
-	const struct scmp_arg_cmp self =
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-	unsigned int i;
-	int r = 0;
+	struct sock_fprog prog = { .len = len, .filter = (struct sock_filter *)filter };
 
-	for (i = 0; !r && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (i = 0; !r && i < sizeof(refused) / sizeof(refused[0]); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(refused[i].error),
-				     refused[i].call, 0);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				     stub_ioctl);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     no_exec);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     no_exec);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				     thread);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(arch_prctl),
-				     1, set_gs);
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				     set_name);
-	/* two descriptors of one eventfd */
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				     same_file);
-	/* abort() of its own */
-	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     self);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
+#define LOAD(kind)	load_filter(filter_##kind, sizeof(filter_##kind) / sizeof(filter_##kind[0]))
+
+/* In each new thread, before anything else of it. */
+static void on_thread(int starter)
+{
+	if (starter ? LOAD(vcpu) : LOAD(service))
+		die(EXIT_OS, "thread %s: no filter: %s", host_thread_name(), strerror(errno));
+}
+
+/*
+ * No file, no port, no signal to others, whatever the filters let through: every
+ * right that this kernel knows is handled, and no rule gives one.
+ */
+static int no_files(void)
+{
+	struct landlock_attr attr = { 0 };
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
+	size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? offsetof(struct landlock_attr, scoped) :
+		      offsetof(struct landlock_attr, handled_access_net);
+	int fd, r;
+
+	if (abi < 0) {
+		/* Not built in, or not chosen at boot. */
+		logm(L_WARNING, "sandbox: no Landlock: %s", strerror(errno));
+		return 0;
+	}
+	attr.handled_access_fs = (1 << (13 + (abi >= 2) + (abi >= 3) + (abi >= 5))) - 1;
+	attr.handled_access_net = 3;
+	attr.scoped = 3;
+	fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (fd < 0)
+		return -1;
+	r = syscall(SYS_landlock_restrict_self, fd, 0);
+	close(fd);
 	return r;
 }
 
-static int load_filter(void)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
-	int r = -ENOMEM;
-
-	if (!ctx)
-		goto out;
-	/* Threads of the personality run already. */
-	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	if (!r)
-		r = add_rules(ctx);
-	/* The one call of the path from VM exit to VM entry. */
-	if (!r)
-		r = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
-	if (!r)
-		r = seccomp_syscall_priority(ctx, SCMP_SYS(futex), 254);
-	if (!r)
-		r = seccomp_load(ctx);
-out:
-	seccomp_release(ctx);
-	if (r)
-		errno = -r;
-	return r ? -1 : 0;
-}
-
 /**
- * sandbox_enter() - give up everything that serving does not need
+ * sandbox_prepare() - give up what neither starting KVM nor serving needs
  *
- * Context: once, after KVM has started; all threads are covered.
+ * Context: once, before there are threads.
  * Return: 0, or -1 with errno.
  */
-int sandbox_enter(void)
+int sandbox_prepare(void)
 {
 	struct sigaction act = {
 		.sa_sigaction = on_sigsys,
@@ -208,11 +150,33 @@ int sandbox_enter(void)
 	};
 
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_NOFILE, MAX_FILES);
+	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_MSGQUEUE, 0);
+	limit(RLIMIT_NICE, 0);
+	limit(RLIMIT_NOFILE, MAX_FILES);
+	limit(RLIMIT_RTPRIO, 0);
+	limit(RLIMIT_SIGPENDING, 0);
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    sigaction(SIGSYS, &act, NULL) < 0)
+	    sigaction(SIGSYS, &act, NULL) < 0 || no_files() < 0)
 		return -1;
-	return load_filter();
+	host_on_thread(on_thread);
+	return 0;
+}
+
+/**
+ * sandbox_enter() - give up everything that serving does not need
+ *
+ * Context: once, on the session's thread, after KVM has started.
+ * Return: 0, or -1 with errno.
+ */
+int sandbox_enter(void)
+{
+	/* Code is what it is from here on; older kernels leave that to the filters. */
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 && errno != EINVAL)
+		return -1;
+	errno = -host_starter_start();
+	if (errno)
+		return -1;
+	return LOAD(session);
 }

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "ksplit_call.h"
@@ -96,9 +95,8 @@ static void vcpu_thread(void *arg)
 	int fd = new->fd;
 	long r = -ENOMEM;
 
-	if (!s || ksplit_trap_thread_init() < 0)
+	if (!s)
 		goto fail;
-	prctl(PR_SET_NAME, new->name);
 	s->fd = fd;
 	s->vcpu = 1;
 

@@ -246,8 +246,10 @@ int main(int argc, char **argv)
 	sandbox_close_others(o.tenant_fd, o.ready_fd);
 	ksplit_ops_stub_use(o.tenant_fd);
 
-	/* Threads inherit it. */
+	/* Threads inherit all of it. */
 	confine_branches();
+	if (!o.insecure && sandbox_prepare() < 0)
+		die(EXIT_OS, "no sandbox: %s", strerror(errno));
 	start_kvm(o.nested);
 	if (o.insecure)
 		logm(L_WARNING, "no sandbox");

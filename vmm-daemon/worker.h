@@ -10,6 +10,7 @@ void serve_session(int session) __attribute__((noreturn));
 
 /* sandbox.c */
 void sandbox_close_others(int keep1, int keep2);
+int sandbox_prepare(void);
 int sandbox_enter(void);
 
 #endif /* KSPLIT_WORKER_H */

@@ -138,20 +138,22 @@ static __poll_t eventfd_poll(struct file *file, poll_table *pt)
 {
 	struct eventfd_ctx *ctx = file->private_data;
 	unsigned long flags;
-	bool watch;
+	bool active, again;
 
 	poll_wait(file, &ctx->wqh, pt);
 
 	spin_lock_irqsave(&ctx->wqh.lock, flags);
-	watch = !ctx->watched && waitqueue_active(&ctx->wqh);
-	if (watch)
-		ctx->watched = true;
+	active = waitqueue_active(&ctx->wqh);
+	again = ctx->watched;
+	ctx->watched |= active;
 	spin_unlock_irqrestore(&ctx->wqh.lock, flags);
 
-	/* A counter that is not 0 now is the poller's first event. */
-	if (watch)
-		return ksplit_host_eventfd_watch(ctx->fd, ctx->key) ? EPOLLERR : 0;
-	return ksplit_host_eventfd_readable(ctx->fd) ? EPOLLIN : 0;
+	if (!active)
+		return 0;
+	/* A counter that is not 0 now is the first event of a new watch. */
+	if (again)
+		ksplit_host_eventfd_unwatch(ctx->fd);
+	return ksplit_host_eventfd_watch(ctx->fd, ctx->key) ? EPOLLERR : 0;
 }
 
 static const struct file_operations eventfd_fops = {

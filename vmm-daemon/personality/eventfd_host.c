@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -72,13 +71,6 @@ __u64 ksplit_host_eventfd_read(int fd)
 		r = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
 	} while (r < 0 && errno == EINTR);
 	return r == sizeof(count) ? count : 0;
-}
-
-int ksplit_host_eventfd_readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
 }
 
 int ksplit_host_eventfd_watch(int fd, __u64 key)

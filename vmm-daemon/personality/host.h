@@ -24,11 +24,21 @@ typedef unsigned long long host_ns_t;
 
 /* ------------------------------------------------------------ threads -- */
 
-/* 0 or -errno.  The thread is detached; every signal stays as it is. */
+/* 0 or -errno.  Every signal stays as it is. */
 int host_thread_start(const char *name, void (*fn)(void *arg), void *arg);
-/* Kernel thread id of the caller. */
-int host_gettid(void);
-int host_getpid(void);
+/* Of the caller. */
+const char *host_thread_name(void);
+/*
+ * host_on_thread() - what each thread that is started from now on calls first;
+ * not those that the starter starts, which are as it is
+ * @fn:		starter: the caller is the one
+ */
+void host_on_thread(void (*fn)(int starter));
+/*
+ * From now on one thread starts all others, for callers that could not; when it
+ * returns, all threads so far have made their first call.  0 or -errno.
+ */
+int host_starter_start(void);
 void host_set_gs(unsigned long base);
 /* Online CPUs of the machine. */
 int host_nr_cpus(void);

@@ -193,7 +193,6 @@ static void timer_thread(void *arg)
 	u32 seq;
 
 	timer_task = current;
-	host_wake_precisely();
 	complete(&timer_started);
 	raw_spin_lock_irq(&timer_lock);
 	for (;;) {
@@ -223,8 +222,9 @@ int ksplit_timers_init(void)
 		timerqueue_init_head(&bases[i].active);
 	}
 	init_completion(&timer_started);
+	/* Threads inherit it. */
+	host_wake_precisely();
 	ret = ksplit_thread_create("timer", timer_thread, NULL);
-	/* Its set-up takes system calls that a sandbox would not allow. */
 	if (!ret)
 		wait_for_completion(&timer_started);
 	return ret;

@@ -24,7 +24,6 @@ void ksplit_host_eventfd_signal(int fd);
 /* Take the counter without waiting: 0 if there is nothing. */
 __u64 ksplit_host_eventfd_read(int fd);
 /* Whether the counter is not 0. */
-int ksplit_host_eventfd_readable(int fd);
 /* Have ksplit_eventfd_ready(key) called at each signal from now on. */
 int ksplit_host_eventfd_watch(int fd, __u64 key);
 void ksplit_host_eventfd_unwatch(int fd);

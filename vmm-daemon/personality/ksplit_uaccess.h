@@ -33,7 +33,5 @@ int ksplit_report_bug(unsigned long ip);
 
 /* Host side. */
 int ksplit_trap_init(void);
-int ksplit_trap_thread_init(void);
-void ksplit_trap_thread_exit(void);
 
 #endif /* KSPLIT_UACCESS_H */

@@ -9,12 +9,12 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <errno.h>
 
+#include "daemon.h"
 #include "ksplit_log.h"
 
 /* At most that many lines in a period; errors have as many again. */
@@ -113,5 +113,5 @@ void ksplit_logf(int level, const char *fmt, ...)
 void ksplit_abort(const char *why)
 {
 	ksplit_log(KSPLIT_LOG_EMERG, why);
-	abort();
+	_exit(EXIT_INTERNAL);
 }

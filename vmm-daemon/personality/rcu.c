@@ -26,7 +26,7 @@ static struct rcu_head *rcu_first, **rcu_last = &rcu_first;
 static u32 rcu_seq;		/* changes when the thread should look */
 static u32 rcu_asleep;
 static u32 rcu_queued;		/* callbacks on the list */
-static u32 rcu_hurry;		/* somebody waits in rcu_barrier() */
+static u32 rcu_hurry;		/* somebody waits */
 
 #define RCU_GATHER_NS	(2 * NSEC_PER_MSEC)
 #define RCU_GATHER_MAX	4096
@@ -93,7 +93,9 @@ static void rcu_thread(void *arg)
 			continue;
 		}
 
-		synchronize_rcu();
+		ksplit_idle_enter();
+		host_rcu_synchronize();
+		ksplit_idle_exit();
 		for (; list; list = next) {
 			next = (struct rcu_head *)list->next;
 			rcu_run(list);
@@ -142,11 +144,10 @@ void kvfree_call_rcu(struct rcu_head *head, void *ptr)
 	call_rcu(head, (rcu_callback_t)((void *)head - ptr));
 }
 
+/* By the thread: a grace period takes a system call that others need not have. */
 void synchronize_rcu(void)
 {
-	ksplit_idle_enter();
-	host_rcu_synchronize();
-	ksplit_idle_exit();
+	rcu_barrier();
 }
 
 void synchronize_rcu_expedited(void)

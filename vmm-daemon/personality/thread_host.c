@@ -5,79 +5,245 @@
  * Every function returns -errno values of the kernel's numbering, which on
  * x86-64 is libc's.
  */
-#include <asm/prctl.h>
+#include <asm/hwcap2.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "host.h"
 
+#define STACK		(256 * 1024)	/* KVM is content with 16 KiB of kernel stack */
+#define GUARD		(64 * 1024)	/* below; a hole, which no mapping of libc's fits into */
+#define SPARES		2		/* for workqueues, which any thread may start */
+
 struct start {
+	char name[16];
 	void (*fn)(void *arg);
 	void *arg;
+	struct stack *stack;
+	void (*first)(int starter);
 };
+
+/* A thread's, and after its end another one's; at the top of its own memory. */
+struct stack {
+	struct stack *next;
+	pthread_t thread;
+	char *memory;
+};
+
+static pthread_mutex_t stacks_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct stack *ended;	/* left by threads that end; joined before use */
+static struct stack *spare[SPARES];
+static void (*on_thread)(int starter);
+static atomic_int starting;	/* threads before their first call */
+static __thread char name_of_this[16] = "main";
+
+/* The thread that starts others, once there is one; one request at a time. */
+static struct {
+	int running;
+	pthread_mutex_t lock;
+	sem_t wanted, answered;
+	struct start *start;
+	int error;
+} starter = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct stack *map_stack(void)
+{
+	char *p = mmap(NULL, GUARD + STACK, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct stack *s;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, GUARD);
+	s = (struct stack *)(p + GUARD + STACK) - 1;
+	s->memory = p + GUARD;
+	return s;
+}
+
+static struct stack *take_spare(void)
+{
+	struct stack *s = NULL;
+	int i;
+
+	for (i = 0; !s && i < SPARES; i++) {
+		s = spare[i];
+		spare[i] = NULL;
+	}
+	return s;
+}
+
+/* Of a thread that ended, new, or a spare one: not every thread may map memory. */
+static struct stack *get_stack(void)
+{
+	struct stack *s;
+	int i;
+
+	pthread_mutex_lock(&stacks_lock);
+	s = ended;
+	if (s) {
+		ended = s->next;
+		pthread_join(s->thread, NULL);
+	} else {
+		s = map_stack();
+		for (i = 0; s && i < SPARES; i++)
+			if (!spare[i])
+				spare[i] = map_stack();
+		if (!s)
+			s = take_spare();
+	}
+	pthread_mutex_unlock(&stacks_lock);
+	return s;
+}
+
+static void put_stack(struct stack *s)
+{
+	pthread_mutex_lock(&stacks_lock);
+	s->next = ended;
+	ended = s;
+	pthread_mutex_unlock(&stacks_lock);
+}
 
 static void *thread_main(void *p)
 {
 	struct start start = *(struct start *)p;
 
 	free(p);
+	memcpy(name_of_this, start.name, sizeof(name_of_this));
+	prctl(PR_SET_NAME, start.name);
+	if (start.first) {
+		start.first(0);
+		atomic_fetch_sub(&starting, 1);
+	}
 	start.fn(start.arg);
+	start.stack->thread = pthread_self();
+	put_stack(start.stack);
 	return NULL;
+}
+
+static int create(struct start *start)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, start->stack->memory,
+			      (char *)start->stack - start->stack->memory);
+	start->first = starter.running ? NULL : on_thread;
+	if (start->first)
+		atomic_fetch_add(&starting, 1);
+	ret = pthread_create(&thread, &attr, thread_main, start);
+	pthread_attr_destroy(&attr);
+	return -ret;
+}
+
+static void *starter_main(void *arg)
+{
+	snprintf(name_of_this, sizeof(name_of_this), "starter");
+	prctl(PR_SET_NAME, name_of_this);
+	if (on_thread)
+		on_thread(1);
+	for (;;) {
+		sem_post(&starter.answered);
+		while (sem_wait(&starter.wanted) < 0)
+			;
+		starter.error = create(starter.start);
+	}
+	return NULL;
+}
+
+int host_starter_start(void)
+{
+	struct stack *s = get_stack();
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	if (!s)
+		return -ENOMEM;
+	sem_init(&starter.wanted, 0, 0);
+	sem_init(&starter.answered, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, s->memory, (char *)s - s->memory);
+	ret = pthread_create(&thread, &attr, starter_main, NULL);
+	pthread_attr_destroy(&attr);
+	if (ret)
+		return -ret;
+	while (sem_wait(&starter.answered) < 0)
+		;
+	while (atomic_load(&starting))
+		host_sleep_ns(1000);
+	starter.running = 1;
+	return 0;
+}
+
+static int ask_starter(struct start *start)
+{
+	int ret;
+
+	pthread_mutex_lock(&starter.lock);
+	starter.start = start;
+	sem_post(&starter.wanted);
+	while (sem_wait(&starter.answered) < 0)
+		;
+	ret = starter.error;
+	pthread_mutex_unlock(&starter.lock);
+	return ret;
 }
 
 int host_thread_start(const char *name, void (*fn)(void *arg), void *arg)
 {
 	struct start *start = malloc(sizeof(*start));
-	pthread_attr_t attr;
-	pthread_t thread;
-	char comm[16];
-	int ret;
+	int ret = -ENOMEM;
 
 	if (!start)
-		return -ENOMEM;
-	*start = (struct start){ .fn = fn, .arg = arg };
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = pthread_create(&thread, &attr, thread_main, start);
-	pthread_attr_destroy(&attr);
-	if (ret) {
-		free(start);
-		return -ret;
-	}
-
+		return ret;
+	*start = (struct start){ .fn = fn, .arg = arg, .stack = get_stack() };
 	/* The limit of the kernel's; a cut name is still a name. */
-	snprintf(comm, sizeof(comm), "%s", name);
-	pthread_setname_np(thread, comm);
-	return 0;
+	snprintf(start->name, sizeof(start->name), "%s", name);
+	if (start->stack)
+		ret = starter.running ? ask_starter(start) : create(start);
+	if (ret) {
+		if (start->stack)
+			munmap(start->stack->memory, STACK);
+		free(start);
+	}
+	return ret;
 }
 
-int host_gettid(void)
+void host_on_thread(void (*fn)(int starter))
 {
-	return gettid();
+	on_thread = fn;
 }
 
-int host_getpid(void)
+const char *host_thread_name(void)
 {
-	return getpid();
+	return name_of_this;
 }
 
 void host_set_gs(unsigned long base)
 {
-	if (syscall(SYS_arch_prctl, ARCH_SET_GS, base))
-		host_abort("arch_prctl(ARCH_SET_GS)");
+	/* Ivy Bridge and later; a filter less, and no system call. */
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		host_abort("this CPU, or this kernel, has no WRGSBASE");
+	asm volatile("wrgsbase %0" : : "r" (base));
 }
 
 int host_nr_cpus(void)
@@ -100,7 +266,7 @@ void host_abort(const char *why)
 	/* No stdio: the caller may hold its locks. */
 	ret = writev(STDERR_FILENO, line, 3);
 	(void)ret;
-	abort();
+	_exit(EXIT_INTERNAL);
 }
 
 int host_futex_wait(const void *addr, unsigned int val, host_ns_t deadline)
@@ -129,12 +295,10 @@ int host_futex_wake(const void *addr, int nr)
 
 void host_sleep_ns(host_ns_t ns)
 {
-	struct timespec ts = {
-		.tv_sec = ns / 1000000000ULL,
-		.tv_nsec = ns % 1000000000ULL,
-	};
+	host_ns_t until = host_clock_ns(HOST_CLOCK_MONOTONIC) + ns;
+	unsigned int never = 0;
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+	while (host_futex_wait(&never, 0, until) != -ETIMEDOUT)
 		;
 }
 

@@ -8,22 +8,18 @@
  * returns.  An exception that nothing explains ends the worker.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "daemon.h"
+#include "host.h"
 #include "ksplit_log.h"
 #include "ksplit_ops.h"
 #include "ksplit_uaccess.h"
 #include "ksplit_window.h"
-
-/* AVX-512 and AMX state make signal frames of up to 12 KiB. */
-#define ALT_STACK	(64 * 1024)
 
 #define PF_WRITE	2
 #define TRAP_PF		14
@@ -33,8 +29,6 @@ static const int greg_of[16] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
-
-static __thread void *alt_stack;
 
 static char *put_hex(char *p, unsigned long v)
 {
@@ -47,7 +41,7 @@ static char *put_hex(char *p, unsigned long v)
 	return p;
 }
 
-static void die(int sig, const struct ksplit_trap *trap)
+static void __attribute__((noreturn)) unexplained(const struct ksplit_trap *trap)
 {
 	extern const char __executable_start[];
 	char text[160], *p = text;
@@ -62,8 +56,7 @@ static void die(int sig, const struct ksplit_trap *trap)
 	p = put_hex(p, trap->reg[4]);
 	*p = '\0';
 	ksplit_log(KSPLIT_LOG_EMERG, text);
-	/* Back to the instruction, which now ends the process. */
-	signal(sig, SIG_DFL);
+	_exit(EXIT_INTERNAL);
 }
 
 /* Return: 1 if the access can be repeated. */
@@ -82,7 +75,8 @@ static int window_fault(unsigned long addr, int write)
 		fault.flags = KSPLIT_FAULT_NOWAIT;
 	r = ksplit_ops->window_fault(vm, &fault);
 	if (r == -EAGAIN && !fault.flags) {
-		sched_yield();
+		/* Whoever has the page locked needs a moment. */
+		host_sleep_ns(1000);
 		return 1;
 	}
 	return r == 0 || r == -EINTR;
@@ -111,59 +105,17 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 			gregs[REG_RIP] += 2;	/* behind UD2 */
 			goto out;
 		case KSPLIT_BUG_BUG:
-			die(sig, &trap);
-			goto out;
+			unexplained(&trap);
 		}
 	}
 
-	if (!ksplit_fixup_exception(&trap)) {
-		die(sig, &trap);
-		goto out;
-	}
+	if (!ksplit_fixup_exception(&trap))
+		unexplained(&trap);
 	for (i = 0; i < 16; i++)
 		gregs[greg_of[i]] = trap.reg[i];
 	gregs[REG_RIP] = trap.ip;
 out:
 	errno = saved;
-}
-
-/**
- * ksplit_trap_thread_init() - give the calling thread a stack for its handlers
- *
- * Needed once in each thread that runs kernel code.
- *
- * Return: 0, -ENOMEM.
- */
-int ksplit_trap_thread_init(void)
-{
-	stack_t stack = { .ss_size = ALT_STACK };
-
-	if (alt_stack)
-		return 0;
-	stack.ss_sp = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stack.ss_sp == MAP_FAILED)
-		return -ENOMEM;
-	if (sigaltstack(&stack, NULL) < 0) {
-		munmap(stack.ss_sp, ALT_STACK);
-		return -errno;
-	}
-	alt_stack = stack.ss_sp;
-	return 0;
-}
-
-/**
- * ksplit_trap_thread_exit() - undo ksplit_trap_thread_init()
- */
-void ksplit_trap_thread_exit(void)
-{
-	stack_t stack = { .ss_flags = SS_DISABLE };
-
-	if (!alt_stack)
-		return;
-	sigaltstack(&stack, NULL);
-	munmap(alt_stack, ALT_STACK);
-	alt_stack = NULL;
 }
 
 /**
@@ -178,7 +130,7 @@ int ksplit_trap_init(void)
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 	struct sigaction act = {
 		.sa_sigaction = on_trap,
-		.sa_flags = SA_SIGINFO | SA_ONSTACK,
+		.sa_flags = SA_SIGINFO,
 	};
 	unsigned int i;
 	int r;
@@ -190,5 +142,5 @@ int ksplit_trap_init(void)
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &act, NULL) < 0)
 			return -errno;
-	return ksplit_trap_thread_init();
+	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Workqueues: one thread for each, started with its first work.
+ * Workqueues: one thread for each; those of the system start with their first work.
  *
  * Invariants: a work is on its queue's list exactly while its PENDING bit is
  * set and no delayed_work timer or canceller holds the bit; the bit is clear
@@ -369,6 +369,15 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
 	va_start(args, max_active);
 	vsnprintf(wq->name, sizeof(wq->name), fmt, args);
 	va_end(args);
+	/*
+	 * At once, while a thread can still be of any kind: KVM's own queue is
+	 * that of irqfds that go, which takes what only the poller may do else.
+	 */
+	wq->started = true;
+	if (ksplit_thread_create(wq->name, worker, wq)) {
+		host_free(wq);
+		return NULL;
+	}
 	return wq;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "ksplit_ops.h"
@@ -103,7 +104,7 @@ unsigned int kt_random(void)
 	static __thread unsigned int state;
 
 	if (!state)
-		state = host_gettid() * 2654435761u | 1;
+		state = gettid() * 2654435761u | 1;
 	state ^= state << 13;
 	state ^= state >> 17;
 	state ^= state << 5;

@@ -20,6 +20,7 @@
 #include <linux/kvm.h>
 
 #include "fixture.h"
+#include "daemon.h"
 #include "ksplit_call.h"
 #include "ksplit_dispatch.h"
 #include "ksplit_eventfd.h"
@@ -960,8 +961,8 @@ int main(void)
 	t = tcase(s, "exceptions");
 	tcase_add_test(t, other_exceptions);
 	tcase_add_test(t, warn_goes_on);
-	tcase_add_test_raise_signal(t, bug_ends_the_worker, SIGILL);
-	tcase_add_test_raise_signal(t, stray_access_ends_the_worker, SIGSEGV);
+	tcase_add_exit_test(t, bug_ends_the_worker, EXIT_INTERNAL);
+	tcase_add_exit_test(t, stray_access_ends_the_worker, EXIT_INTERNAL);
 
 	t = tcase(s, "eventfds");
 	tcase_add_test(t, same_eventfd_same_context);

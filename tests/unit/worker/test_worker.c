@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,6 +25,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <asm/prctl.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <linux/kvm.h>
 
 #include "daemon.h"
@@ -77,9 +80,9 @@ static void serve_client(void (*fn)(void))
 
 	/* As the worker's main(). */
 	mallopt(M_ARENA_MAX, 1);
+	pthread_create(&t, NULL, client_main, (void *)fn);
 	if (sandboxed)
 		ck_assert_int_eq(sandbox_enter(), 0);
-	pthread_create(&t, NULL, client_main, (void *)fn);
 	serve_session(SESSION_FD);
 }
 
@@ -661,8 +664,109 @@ END_TEST
 
 static void start_sandboxed(void)
 {
+	/* As the worker's main(). */
+	mallopt(M_ARENA_MAX, 1);
+	ck_assert_int_eq(sandbox_prepare(), 0);
 	start();
 	sandboxed = 1;
+}
+
+static void try_exec(void) { execl("/bin/true", "true", (char *)NULL); }
+static void try_fork(void) { fork(); }
+static void try_thread(void) { syscall(SYS_clone, CLONE_VM | CLONE_THREAD, 0, 0, 0, 0); }
+static void try_socket(void) { socket(AF_UNIX, SOCK_STREAM, 0); }
+static void try_kill(void) { kill(1, SIGCONT); }
+static void try_tgkill(void) { syscall(SYS_tgkill, 1, 1, 0); }
+static void try_ptrace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
+static void try_tty(void) { ioctl(0, TIOCSTI, "x"); }
+static void try_stub(void) { ioctl(SESSION_FD, KSPLIT_BIND, NULL); }
+static void try_fcntl(void) { fcntl(0, F_SETFL, O_NONBLOCK); }
+static void try_dup(void) { fcntl(0, F_DUPFD, 0); }
+static void try_setuid(void) { syscall(SYS_setuid, 0); }
+static void try_dumpable(void) { prctl(PR_SET_DUMPABLE, 1); }
+static void try_fs_base(void) { syscall(SYS_arch_prctl, ARCH_SET_FS, 0); }
+static void try_userfaultfd(void) { syscall(SYS_userfaultfd, 0); }
+static void try_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
+static void try_futex(void) { syscall(SYS_futex, &sandboxed, FUTEX_LOCK_PI, 0, NULL, NULL, 0); }
+static void try_memory(void) { syscall(SYS_madvise, &sandboxed, 0, MADV_HUGEPAGE); }
+static void try_exec_memory(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static void try_exec_protection(void)
+{
+	syscall(SYS_mprotect, (unsigned long)&try_exec & ~4095ul, 4096,
+		PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+static void try_fixed(void)
+{
+	static char page[4096] __attribute__((aligned(4096)));
+
+	mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+/* What no kind of thread may do. */
+static void (*const escapes[])(void) = {
+	try_exec, try_fork, try_thread, try_socket, try_kill, try_tgkill, try_ptrace,
+	try_tty, try_stub, try_fcntl, try_dup, try_setuid, try_dumpable, try_fs_base,
+	try_userfaultfd, try_io_uring, try_futex, try_memory, try_exec_memory,
+	try_exec_protection,
+};
+
+#define NR_ESCAPES	(sizeof(escapes) / sizeof(escapes[0]))
+
+/* What one kind may do, and the others not. */
+static void do_map(void) { mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void do_run(void) { ioctl(SESSION_FD, KSPLIT_RUN, NULL); }
+static void do_object(void) { ioctl(SESSION_FD, KSPLIT_OBJECT, NULL); }
+static void do_yield(void) { sched_yield(); }
+static void do_name(void) { prctl(PR_SET_NAME, "still"); }
+static void do_wait(void) { epoll_wait(-1, NULL, 0, 0); }
+static void do_barrier(void) { syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+/* An error for the rest: malloc can do without. */
+static void map_or_die(void)
+{
+	if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+		_exit(EXIT_INTERNAL);
+}
+
+enum { SESSION = 1, VCPU = 2, SERVICE = 4 };
+
+static const struct {
+	void (*fn)(void);
+	int kinds;
+} own[] = {
+	{ map_or_die,	SESSION },
+	{ do_map,	SESSION | VCPU | SERVICE },
+	{ try_fixed,	VCPU | SERVICE },	/* an error, as any mmap() of theirs */
+	{ do_object,	SESSION },
+	{ do_run,	VCPU },
+	{ do_yield,	VCPU },
+	{ do_name,	VCPU },
+	{ do_wait,	SERVICE },
+	{ do_barrier,	SERVICE },
+};
+
+#define NR_OWN		(sizeof(own) / sizeof(own[0]))
+
+static void run_and_leave(void *fn)
+{
+	((void (*)(void))fn)();
+	_exit(0);
+}
+
+/* On a thread of each kind; ends the process. */
+static void on_kind(int kind, void (*fn)(void))
+{
+	if (kind == SERVICE)
+		ck_assert_int_eq(ksplit_thread_create("service", run_and_leave, fn), 0);
+	ck_assert_int_eq(sandbox_enter(), 0);
+	if (kind == VCPU)
+		ck_assert_int_eq(ksplit_thread_create("vcpu", run_and_leave, fn), 0);
+	if (kind == SESSION)
+		run_and_leave(fn);
+	for (;;)
+		syscall(SYS_futex, &sandboxed, FUTEX_WAIT, 1, NULL, NULL, 0);
 }
 
 START_TEST(refused_calls)
@@ -670,49 +774,55 @@ START_TEST(refused_calls)
 	ck_assert_int_eq(sandbox_enter(), 0);
 	ck_assert_int_eq(open("/etc/passwd", O_RDONLY), -1);
 	ck_assert_int_eq(errno, EACCES);
-	/* Nothing of it is inherited, either way. */
-	ck_assert_int_eq(prctl(PR_SET_NAME, "still"), 0);
 	_exit(0);
 }
 END_TEST
 
-static void try_exec(void) { execl("/bin/true", "true", (char *)NULL); }
-static void try_fork(void) { fork(); }
-static void try_socket(void) { socket(AF_UNIX, SOCK_STREAM, 0); }
-static void try_kill(void) { kill(1, SIGCONT); }
-static void try_tgkill(void) { syscall(SYS_tgkill, 1, 1, 0); }
-static void try_ptrace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
-static void try_ioctl(void) { ioctl(0, TIOCSTI, "x"); }
-static void try_fcntl(void) { fcntl(0, F_SETFL, O_NONBLOCK); }
-static void try_setuid(void) { syscall(SYS_setuid, 0); }
-static void try_dumpable(void) { prctl(PR_SET_DUMPABLE, 1); }
-static void try_fs_base(void) { syscall(SYS_arch_prctl, ARCH_SET_FS, 0); }
-static void try_userfaultfd(void) { syscall(SYS_userfaultfd, 0); }
-static void try_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
-static void try_exec_memory(void)
+/* The probes do what they say: without a sandbox none ends with that status. */
+START_TEST(escapes_without_a_sandbox)
 {
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	     0);
+	escapes[_i]();
+	_exit(0);
 }
-static void try_exec_protection(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	mprotect(p, 4096, PROT_READ | PROT_EXEC);
-}
-
-static void (*const escapes[])(void) = {
-	try_exec, try_fork, try_socket, try_kill, try_tgkill, try_ptrace,
-	try_ioctl, try_fcntl, try_setuid, try_dumpable, try_fs_base,
-	try_userfaultfd, try_io_uring, try_exec_memory, try_exec_protection,
-};
+END_TEST
 
 START_TEST(escapes_end_the_worker)
 {
+	on_kind(1 << _i / NR_ESCAPES, escapes[_i % NR_ESCAPES]);
+}
+END_TEST
+
+START_TEST(own_calls)
+{
+	if (own[_i % NR_OWN].kinds & 1 << _i / NR_OWN)
+		on_kind(1 << _i / NR_OWN, own[_i % NR_OWN].fn);
+	_exit(0);
+}
+END_TEST
+
+START_TEST(calls_of_others)
+{
+	if (!(own[_i % NR_OWN].kinds & 1 << _i / NR_OWN))
+		on_kind(1 << _i / NR_OWN, own[_i % NR_OWN].fn);
+	_exit(EXIT_INTERNAL);
+}
+END_TEST
+
+/* Stacks of threads that ended are used again; names are the threads' own. */
+static void nothing(void *arg) { *(volatile int *)arg += 1; }
+
+START_TEST(many_threads)
+{
+	static volatile int ended;
+	int i;
+
 	ck_assert_int_eq(sandbox_enter(), 0);
-	escapes[_i]();
-	_exit(1);
+	for (i = 1; i <= 500; i++) {
+		ck_assert_int_eq(ksplit_thread_create("short", nothing, (void *)&ended), 0);
+		while (ended < i)
+			__builtin_ia32_pause();
+	}
+	_exit(0);
 }
 END_TEST
 
@@ -752,8 +862,15 @@ int main(void)
 	tcase_add_exit_test(t, fpu_state, 0);
 	tcase_add_exit_test(t, statistics, 0);
 	tcase_add_exit_test(t, refused_calls, 0);
-	tcase_add_loop_exit_test(t, escapes_end_the_worker, EXIT_INTERNAL, 0,
-				 sizeof(escapes) / sizeof(escapes[0]));
+	tcase_add_exit_test(t, many_threads, 0);
+	tcase_add_loop_exit_test(t, escapes_end_the_worker, EXIT_INTERNAL, 0, 3 * NR_ESCAPES);
+	tcase_add_loop_exit_test(t, own_calls, 0, 0, 3 * NR_OWN);
+	tcase_add_loop_exit_test(t, calls_of_others, EXIT_INTERNAL, 0, 3 * NR_OWN);
+
+	t = tcase_create("no sandbox");
+	tcase_add_checked_fixture(t, start, NULL);
+	suite_add_tcase(s, t);
+	tcase_add_loop_exit_test(t, escapes_without_a_sandbox, 0, 0, NR_ESCAPES);
 
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
