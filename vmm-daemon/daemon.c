@@ -5,6 +5,7 @@
  * Invariant: a line goes out in one write, with a level that the journal
  * understands.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -143,4 +144,21 @@ void notify(int fd, const char *state)
 	ssize_t ignored = fd < 0 ? 0 : write(fd, state, strlen(state));
 
 	(void)ignored;
+}
+
+/**
+ * unit_name() - the service of a tenant's supervisor
+ * @user:	the tenant
+ * @ret:	gets kvm-vmmd@USER.service, escaped as systemd-escape(1) does
+ * @size:	of @ret; four times the name and 32 are enough
+ */
+void unit_name(const char *user, char *ret, size_t size)
+{
+	size_t n = snprintf(ret, size, "kvm-vmmd@");
+
+	for (const char *p = user; *p && n + 16 < size; p++)
+		n += snprintf(ret + n, size - n,
+			      isalnum((unsigned char)*p) || *p == '_' || *p == ':' ||
+			      (*p == '.' && p > user) ? "%c" : "\\x%02x", (unsigned char)*p);
+	snprintf(ret + n, size - n, ".service");
 }

@@ -6,6 +6,8 @@
 #ifndef KSPLIT_DAEMON_H
 #define KSPLIT_DAEMON_H
 
+#include <stddef.h>
+
 /* Exit statuses, after sysexits.h; the man pages list them. */
 #define EXIT_USAGE	64	/* wrong command line */
 #define EXIT_NO_STUB	69	/* no /dev/kvm-split, or KVM cannot start */
@@ -31,6 +33,9 @@ die(int status, const char *fmt, ...);
 /* Tell systemd, if it asked to be told; sd_notify(3) has the words. */
 int notify_open(void);
 void notify(int fd, const char *state);
+
+/* kvm-vmmd@USER.service */
+void unit_name(const char *user, char *ret, size_t size);
 
 /* A decimal number in [0, max], the whole string; or -1. */
 long long parse_number(const char *text, long long max);

@@ -15,4 +15,14 @@ $(O)/kvm-split-launcher: $(O)/launcher.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-daemon: $(O)/kvm-vmm $(O)/kvm-vmmd $(O)/kvm-split-launcher
+CTL_OBJS := $(patsubst $(D)/%.c,$(O)/%.o,$(wildcard $(D)/ctl/*.c))
+$(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
+	@mkdir -p $(@D)
+	$(call say,HOSTCC)
+	$(Q)$(hcc)
+
+$(O)/kvm-splitctl: $(CTL_OBJS) $(O)/config.o $(O)/daemon.o
+	$(call say,LINK)
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
+
+daemon: $(O)/kvm-splitctl $(O)/kvm-vmm $(O)/kvm-vmmd $(O)/kvm-split-launcher

@@ -13,7 +13,6 @@
  * as the tenant.  One supervisor per tenant, a bounded number in all, and the
  * starts of one that keeps dying are spaced out.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -505,18 +504,6 @@ static void fork_supervisor(struct tenant *t)
 }
 
 /* ------------------------------------------------------------ services --- */
-
-/* kvm-vmmd@USER.service, escaped as systemd-escape(1) does. */
-static void unit_name(const char *user, char *ret, size_t size)
-{
-	size_t n = snprintf(ret, size, "kvm-vmmd@");
-
-	for (const char *p = user; *p; p++)
-		n += snprintf(ret + n, size - n,
-			      isalnum((unsigned char)*p) || *p == '_' || *p == ':' ||
-			      (*p == '.' && p > user) ? "%c" : "\\x%02x", (unsigned char)*p);
-	snprintf(ret + n, size - n, ".service");
-}
 
 static void start_service(struct tenant *t)
 {

@@ -60,16 +60,14 @@ static int client_release(struct inode *inode, struct file *file)
 }
 
 /* A descriptor for what a call made, or an error and no file. */
-static long file_install(struct ksplit_file *f)
+static long file_install(struct ksplit_file *f, const struct ksplit_vcpu *vcpu)
 {
+	const char *stats = f->gone.n.kind == KSPLIT_FILE_STATS ? "-stats" : "";
 	struct file *file;
-	char name[32] = "kvm-vm";
+	char name[32];
 	int fd;
 
-	if (f->gone.n.kind == KSPLIT_FILE_STATS)
-		strscpy(name, "kvm-stats");
-	if (f->vcpu)
-		snprintf(name, sizeof(name), "kvm-vcpu:%u", f->vcpu->id);
+	snprintf(name, sizeof(name), vcpu ? "kvm-vcpu%s:%u" : "kvm-vm%s", stats, vcpu ? vcpu->id : 0);
 	file = anon_inode_getfile_fmode(name, &client_fops, f, O_RDWR, FMODE_PREAD);
 	if (IS_ERR(file)) {
 		file_free(f, true);
@@ -238,7 +236,7 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 		return r;
 	call.new->gone.n.handle = call.n.new_handle;
 	if (r >= 0)
-		return file_install(call.new);
+		return file_install(call.new, call.new->vcpu ?: f->vcpu);
 	file_free(call.new, false);
 	return r;
 }

@@ -592,6 +592,33 @@ static void test_msrs(unsigned long n)
 	printf("%s: ok %u\n", test, list.head.nmsrs);
 }
 
+static void print_name(int fd)
+{
+	char link[32], name[64] = "";
+
+	CHECK(fd >= 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	CHECK(readlink(link, name, sizeof(name) - 1) > 0);
+	printf("%s: %s\n", test, name);
+}
+
+/* What people and kvm_stat see in /proc/PID/fd. */
+static void test_names(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4 };
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	print_name(m.kvm);
+	print_name(m.vm);
+	print_name(m.vcpu);
+	print_name(ioctl(m.vm, KVM_CREATE_VCPU, 5));
+	print_name(ioctl(m.vm, KVM_GET_STATS_FD, 0));
+	print_name(ioctl(m.vcpu, KVM_GET_STATS_FD, 0));
+	printf("%s: ok\n", test);
+}
+
 /*
  * A guest that goes on for ever, for tests that kill one of the processes
  * behind it.  Rewrites one line with the count of its exits, and ends only with
@@ -924,6 +951,7 @@ static const struct {
 	{ "timer", test_timer, 0 },
 	{ "bad", test_bad, 0 },
 	{ "msrs", test_msrs, 0 },
+	{ "names", test_names, 0 },
 	{ "spin", test_spin, 0 },
 	{ "churn", test_churn, 32 },
 };
