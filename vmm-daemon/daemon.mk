@@ -2,16 +2,28 @@
 #
 # The programs: part of Makefile, which defines everything used here.
 
-$(O)/kvm-vmm: $(addprefix $(O)/, worker.o serve.o sandbox.o daemon.o ops_stub.o) \
-		$(LIBKVM) $(LDS)
+WORKER_OBJS := $(addprefix $(O)/, worker.o serve.o sandbox.o confine.o daemon.o ops_stub.o)
+
+# Static: a worker starts where there is no file, and in fewer instructions.
+$(O)/kvm-vmm $(O)/tests/kvm-vmm-tries: PIE := -static-pie
+$(O)/kvm-vmm $(O)/tests/kvm-vmm-tries: LDLIBS_LIBKVM := -lurcu-memb -lurcu-common -lpthread
+$(O)/kvm-vmm: $(WORKER_OBJS) $(LIBKVM) $(LDS)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM)
 
-$(O)/kvm-vmmd: $(O)/supervisor.o $(O)/config.o $(O)/daemon.o
+# For tests/system/confinement: tries to break out instead of serving.
+$(O)/tests/confined.o: $(ROOT)/tests/client/confined.c $(D)/flags.mk
+	@mkdir -p $(@D)
+	$(Q)$(hcc) -DIN_WORKER
+$(O)/tests/kvm-vmm-tries: $(WORKER_OBJS) $(O)/tests/confined.o $(LIBKVM) $(LDS)
+	$(call say,LINK)
+	$(Q)$(LINK_LIBKVM) -Wl,--wrap=serve_session,--wrap=confine_calls
+
+$(O)/kvm-vmmd: $(O)/supervisor.o $(O)/confine.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(O)/launcher.o $(O)/config.o $(O)/daemon.o
+$(O)/kvm-split-launcher: $(O)/launcher.o $(O)/confine.o $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 

@@ -21,6 +21,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,13 @@ static const struct rule service[] = {
 	{ 0 }
 };
 
+static const struct rule supervisor[] = {
+	ANY(poll), ANY(read), ANY(write), ANY(close), ANY(pipe2), ANY(sendmsg),
+	ARG(kill, 1, SIGKILL), ANY(wait4), ANY(clock_gettime),
+	ANY(rt_sigreturn), ANY(restart_syscall), ANY(exit_group),
+	{ 0 }
+};
+
 static const struct kind {
 	const char *name;
 	const struct rule *rules;
@@ -127,6 +135,7 @@ static const struct kind {
 	{ "session", session },
 	{ "vcpu", vcpu },
 	{ "service", service },
+	{ "supervisor", supervisor },
 };
 
 static void __attribute__((noreturn)) fail(const char *what, int error)
@@ -194,7 +203,7 @@ static void print_table(const struct kind *kind)
 {
 	const struct rule *r, *other;
 
-	printf("%-8s %2d:", kind->name, count_calls(kind));
+	printf("%-10s %2d:", kind->name, count_calls(kind));
 	for (r = kind->rules; r->name; r++) {
 		int forms = 1;
 

@@ -18,9 +18,9 @@
 #include <getopt.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +38,7 @@
 
 #include "../kvm-split/uapi/kvm_split.h"
 #include "config.h"
+#include "confine.h"
 #include "daemon.h"
 
 #define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
@@ -353,37 +354,30 @@ static struct tenant *find_tenant(uid_t uid)
 	return unused;
 }
 
-/* The user that a tenant's processes run as, or -1. */
-static long long service_uid(uid_t uid)
-{
-	long long service = l.config.n[CONFIG_UID_BASE] + uid;
-
-	return service > UINT_MAX - 1LL || service == uid ? -1 : service;
-}
-
 static int in_service_range(uid_t uid)
 {
 	return uid >= l.config.n[CONFIG_UID_BASE];
 }
 
-/* Namespaces that the supervisor and its workers need nothing of. */
-static void leave_namespaces(void)
+/*
+ * The first of the user ids that a tenant's processes run as, or -1.  Each user
+ * has its own while there is room; users with high ids get those that go with
+ * their place in the table.
+ */
+static long long service_uid(uid_t uid)
 {
-	static const struct {
-		int flag;
-		const char *name;
-	} spaces[] = {
-		{ CLONE_NEWNET, "network" },
-		{ CLONE_NEWIPC, "IPC" },
-		{ CLONE_NEWUTS, "UTS" },
-		{ CLONE_NEWNS,	"mount" },
-	};
+	const long long places = UINT_MAX - 1LL - MAX_TENANTS * TENANT_UIDS;
+	long long service = l.config.n[CONFIG_UID_BASE] + (long long)uid * TENANT_UIDS;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
-		if (unshare(spaces[i].flag) < 0 && errno != EINVAL)
-			logm(L_WARNING, "no own %s namespace: %s",
-			     spaces[i].name, strerror(errno));
+	if (in_service_range(uid))
+		return -1;
+	if (service + TENANT_UIDS <= places)
+		return service;
+	for (i = 0; i < MAX_TENANTS; i++)
+		if (l.tenants[i].used && l.tenants[i].uid == uid)
+			return places + i * TENANT_UIDS;
+	return l.config.n[CONFIG_UID_BASE] < places ? places : -1;
 }
 
 /* kvm-vmmd's command line, in static memory. */
@@ -429,19 +423,29 @@ static char **supervisor_args(uid_t uid, int tenant, const struct settings *set)
 static void __attribute__((noreturn))
 become_supervisor(uid_t service, int tenant, char **args)
 {
+	const unsigned long long caps = 1ull << CAP_KILL | 1ull << CAP_SETGID |
+					1ull << CAP_SETUID | 1ull << CAP_SYS_ADMIN;
+	char range[32];
 	sigset_t none;
+	int n = 0;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	if (l.namespaces)
-		leave_namespaces();
-	if (chdir("/") < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(service, service, service) < 0 ||
-	    setresuid(service, service, service) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+	if (chdir("/") < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    (l.namespaces ? confine_ids(service) < 0 || confine_capabilities(caps) < 0 :
+			    setgroups(0, NULL) < 0 || setresgid(service, service, service) < 0 ||
+			    setresuid(service, service, service) < 0)) {
 		logm(L_ERR, "cannot become uid %u: %s", service, strerror(errno));
 		_exit(EXIT_PERM);
+	}
+	if (l.namespaces) {
+		while (args[n])
+			n++;
+		snprintf(range, sizeof(range), "%u-%u", service + 1, service + TENANT_UIDS - 1);
+		args[n++] = "--worker-uids";
+		args[n++] = range;
+		args[n] = NULL;
 	}
 	fcntl(tenant, F_SETFD, 0);
 	execv(l.supervisor, args);
@@ -631,7 +635,7 @@ static int policy(uid_t uid, char *ret_name, const struct settings **ret)
 	char **groups;
 
 	snprintf(ret_name, MAX_NAME, "%u", uid);
-	if (service_uid(uid) < 0 || in_service_range(uid)) {
+	if (service_uid(uid) < 0) {
 		logm(L_WARNING, "uid %u: refused: no service user for it", uid);
 		return EACCES;
 	}

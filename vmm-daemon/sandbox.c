@@ -13,17 +13,14 @@
  * thread); the starter's filter is theirs from the beginning.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "daemon.h"
 #include "filters.h"		/* made by mkfilters */
 #include "host.h"
@@ -74,37 +71,10 @@ static void limit(int resource, rlim_t max)
 	setrlimit(resource, &r);
 }
 
-static const char * const call_name[] = {
-#include "call_names.h"		/* made from sys/syscall.h */
-};
-
-/* Signal context, and the last thing this process does. */
-static void on_sigsys(int sig, siginfo_t *info, void *context)
-{
-	int nr = info->si_syscall;
-	const char *name = NULL;
-
-	if (nr >= 0 && (size_t)nr < sizeof(call_name) / sizeof(call_name[0]))
-		name = call_name[nr];
-
-	logm(L_ERR, "sandbox: thread %s: system call %d (%s) is not allowed",
-	     host_thread_name(), nr, name ? name : "?");
-	_exit(EXIT_INTERNAL);
-}
-
-static int load_filter(const struct sock_filter *filter, unsigned short len)
-{
-	struct sock_fprog prog = { .len = len, .filter = (struct sock_filter *)filter };
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
-}
-
-#define LOAD(kind)	load_filter(filter_##kind, sizeof(filter_##kind) / sizeof(filter_##kind[0]))
-
 /* In each new thread, before anything else of it. */
 static void on_thread(int starter)
 {
-	if (starter ? LOAD(vcpu) : LOAD(service))
+	if (starter ? CONFINE(vcpu) : CONFINE(service))
 		die(EXIT_OS, "thread %s: no filter: %s", host_thread_name(), strerror(errno));
 }
 
@@ -144,11 +114,6 @@ static int no_files(void)
  */
 int sandbox_prepare(void)
 {
-	struct sigaction act = {
-		.sa_sigaction = on_sigsys,
-		.sa_flags = SA_SIGINFO,
-	};
-
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_MSGQUEUE, 0);
@@ -158,7 +123,7 @@ int sandbox_prepare(void)
 	limit(RLIMIT_SIGPENDING, 0);
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    sigaction(SIGSYS, &act, NULL) < 0 || no_files() < 0)
+	    confine_report(host_thread_name) < 0 || no_files() < 0)
 		return -1;
 	host_on_thread(on_thread);
 	return 0;
@@ -178,5 +143,5 @@ int sandbox_enter(void)
 	errno = -host_starter_start();
 	if (errno)
 		return -1;
-	return LOAD(session);
+	return CONFINE(session);
 }

@@ -11,21 +11,28 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../kvm-split/uapi/kvm_split.h"
 #include "config.h"
+#include "confine.h"
 #include "daemon.h"
+#include "filters.h"		/* made by mkfilters */
 
 #define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */
 #define BACKOFF_MIN_MS	100
@@ -34,6 +41,7 @@
 /* A worker that dies that soon counts as one that failed to start. */
 #define SHORT_LIFE_MS	5000
 #define NR_RECENT	32
+#define MAX_THREADS	320	/* of one worker: KVM there has 256 CPUs */
 #define MAX_PASSED	16	/* words for a worker */
 
 static const char usage[] =
@@ -67,7 +75,11 @@ struct supervisor {
 	char worker[PATH_MAX];
 	char *for_worker[MAX_PASSED + 1];	/* options, NULL at the end */
 	int nr_for_worker;
-	long long uid_first, uid_last, uid_next;	/* -1: not used */
+	int program;		/* the worker's, for a file system that has none */
+	long long uid_first, uid_last, uid_next;	/* of workers; -1: not used */
+	pid_t holder[TENANT_UIDS];	/* of each of them, 0: nobody */
+	pid_t starter;
+	int orders;		/* the starter's socket */
 
 	pid_t starting;		/* 0: none */
 	int ready;		/* read end of its pipe, -1 */
@@ -119,7 +131,10 @@ static void parse_range(struct supervisor *s, const char *text)
 	s->uid_last = parse_number(dash + 1, UINT_MAX - 1);
 	if (s->uid_first <= 0 || s->uid_last < s->uid_first)
 		die(EXIT_USAGE, "--worker-uids: '%s' is no range", text);
-	s->uid_next = s->uid_first;
+	if (s->uid_last - s->uid_first >= TENANT_UIDS)
+		die(EXIT_USAGE, "--worker-uids: more than %d", TENANT_UIDS);
+	/* Workers of an earlier supervisor may live: begin somewhere else. */
+	s->uid_next = s->uid_first + getpid() % (s->uid_last - s->uid_first + 1);
 }
 
 static void pass(struct supervisor *s, char *word)
@@ -163,7 +178,7 @@ static void parse_options(struct supervisor *s, int argc, char **argv)
 	s->tenant = -1;
 	s->ready = -1;
 	s->notify = -1;
-	s->uid_next = -1;
+	s->uid_first = -1;
 	s->spare_delay = SPARE_DELAY_MS;
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
 		switch (c) {
@@ -249,65 +264,203 @@ static void count_failure(struct supervisor *s)
 	     s->failures, wait);
 }
 
+/* ------------------------------------------------------------ starter ---- */
+
+/*
+ * Workers are started by a process of their own, because a child inherits its
+ * parent's filter, and a second filter would cost a worker 70 instructions at
+ * each exit of its guest.  The starter takes nothing but this from the
+ * supervisor, which stays its children's parent.
+ */
+struct order {
+	long long uid;		/* of the worker, -1: this process's */
+};
+
+/* For the child, which shares the starter's memory up to exec. */
+static struct {
+	const struct supervisor *s;
+	long long uid;
+	int ready;
+	pid_t pid;
+} child;
+
 /* kvm-vmm's command line, in static memory. */
-static char **worker_args(const struct supervisor *s, int ready)
+static char **worker_args(void)
 {
-	static char tenant_fd[16], ready_fd[16];
-	static char *args[5 + MAX_PASSED + 1] = {
-		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd
+	static char tenant_fd[16], ready_fd[16], number[16];
+	static char *args[7 + MAX_PASSED + 1] = {
+		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd, "--number", number
 	};
 
-	snprintf(tenant_fd, sizeof(tenant_fd), "%d", s->tenant);
-	snprintf(ready_fd, sizeof(ready_fd), "%d", ready);
-	memcpy(args + 5, s->for_worker, sizeof(s->for_worker));
+	snprintf(tenant_fd, sizeof(tenant_fd), "%d", child.s->tenant);
+	snprintf(ready_fd, sizeof(ready_fd), "%d", child.ready);
+	snprintf(number, sizeof(number), "%d", child.pid);
+	memcpy(args + 7, child.s->for_worker, sizeof(child.s->for_worker));
 	return args;
 }
 
-/* The child, up to exec. */
-static void __attribute__((noreturn))
-become_worker(const struct supervisor *s, int ready)
+/*
+ * One user, one worker, in a user namespace that has no user: no capability in
+ * any other, and none in its own after exec().
+ */
+static int become_user(uid_t uid)
 {
-	char **args = worker_args(s, ready);
+	struct rlimit threads = { MAX_THREADS, MAX_THREADS };
+
+	return setrlimit(RLIMIT_NPROC, &threads) < 0 || setresgid(uid, uid, uid) < 0 ||
+	       setresuid(uid, uid, uid) < 0 || unshare(CLONE_NEWUSER) < 0 ? -1 : 0;
+}
+
+static int become_worker(void *unused)
+{
 	/* No restartable sequences: one system call less in each thread. */
-	char *env[] = { "GLIBC_TUNABLES=glibc.pthread.rseq=0", NULL };
+	static char *env[] = { "GLIBC_TUNABLES=glibc.pthread.rseq=0", NULL };
+	char **args = worker_args();
+
+	fcntl(child.s->tenant, F_SETFD, 0);
+	fcntl(child.ready, F_SETFD, 0);
+	if (child.uid < 0)
+		execve(child.s->worker, args, env);
+	else if (become_user(child.uid) == 0)
+		syscall(SYS_execveat, child.s->program, "", args, env, AT_EMPTY_PATH);
+	logm(L_ERR, "worker %d: %s: %s", child.pid, child.s->worker, strerror(errno));
+	_exit(EXIT_OS);
+}
+
+/* An order and the ready descriptor that comes with it; 0 at the end. */
+static int take_order(int orders, struct order *order, int *ret_ready)
+{
+	struct iovec iov = { order, sizeof(*order) };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+
+	if (recvmsg(orders, &msg, MSG_CMSG_CLOEXEC) != sizeof(*order) || !CMSG_FIRSTHDR(&msg))
+		return 0;
+	memcpy(ret_ready, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(*ret_ready));
+	return 1;
+}
+
+static void __attribute__((noreturn)) be_starter(const struct supervisor *s, int orders)
+{
+	static char stack[64 * 1024] __attribute__((aligned(16)));
+	int flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD;
+	struct order order;
 	sigset_t none;
+	int pid;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (s->uid_next >= 0 &&
-	    (setresgid(s->uid_next, s->uid_next, s->uid_next) < 0 ||
-	     setresuid(s->uid_next, s->uid_next, s->uid_next) < 0)) {
-		logm(L_ERR, "cannot become uid %lld: %s", s->uid_next,
-		     strerror(errno));
-		_exit(EXIT_PERM);
+	prctl(PR_SET_NAME, "kvm-vmmd-start");
+	child.s = s;
+	/* The network namespace is the tenant's: empty, and dear to make. */
+	if (s->uid_first >= 0)
+		flags |= CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS;
+	while (take_order(orders, &order, &child.ready)) {
+		child.uid = order.uid;
+		pid = clone(become_worker, stack + sizeof(stack), flags, NULL, &child.pid);
+		if (pid < 0)
+			pid = -errno;
+		close(child.ready);
+		if (write(orders, &pid, sizeof(pid)) != sizeof(pid))
+			break;
 	}
-	fcntl(s->tenant, F_SETFD, 0);
-	fcntl(ready, F_SETFD, 0);
-	execve(s->worker, args, env);
-	logm(L_ERR, "%s: %s", s->worker, strerror(errno));
-	_exit(EXIT_OS);
+	_exit(0);
+}
+
+static void start_starter(struct supervisor *s)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		die(EXIT_OS, "starter: %s", strerror(errno));
+	s->starter = fork();
+	if (s->starter < 0)
+		die(EXIT_OS, "starter: %s", strerror(errno));
+	if (s->starter == 0) {
+		close(pair[0]);
+		close(s->signals);
+		be_starter(s, pair[1]);
+	}
+	close(pair[1]);
+	s->orders = pair[0];
+}
+
+/* The new worker's process id, or a negative errno. */
+static pid_t order_worker(struct supervisor *s, long long uid, int ready)
+{
+	struct order order = { .uid = uid };
+	struct iovec iov = { &order, sizeof(order) };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int pid;
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &ready, sizeof(ready));
+	if (sendmsg(s->orders, &msg, MSG_NOSIGNAL) < 0 || read(s->orders, &pid, sizeof(pid)) != sizeof(pid))
+		die(EXIT_INTERNAL, "the starter of workers is gone");
+	return pid;
+}
+
+/* ------------------------------------------------------------ workers ---- */
+
+/* A user that no living worker has, -1: all are taken. */
+static long long free_uid(struct supervisor *s)
+{
+	long long n = s->uid_last - s->uid_first + 1, i;
+
+	for (i = 0; i < n; i++) {
+		long long at = (s->uid_next - s->uid_first + i) % n;
+
+		if (s->holder[at])
+			continue;
+		s->uid_next = s->uid_first + (at + 1) % n;
+		return s->uid_first + at;
+	}
+	return -1;
 }
 
 static void start_worker(struct supervisor *s)
 {
+	long long uid = s->uid_first < 0 ? -1 : free_uid(s);
 	int pipefd[2];
 	pid_t pid;
 
+	if (s->uid_first >= 0 && uid < 0) {
+		logm(L_ERR, "no user for one more worker: %lld live",
+		     s->uid_last - s->uid_first + 1);
+		count_failure(s);
+		return;
+	}
 	if (pipe2(pipefd, O_CLOEXEC) < 0) {
 		logm(L_ERR, "pipe: %s", strerror(errno));
 		count_failure(s);
 		return;
 	}
-	pid = fork();
-	if (pid == 0)
-		become_worker(s, pipefd[1]);
+	pid = order_worker(s, uid, pipefd[1]);
 	close(pipefd[1]);
 	if (pid < 0) {
-		logm(L_ERR, "fork: %s", strerror(errno));
+		logm(L_ERR, "worker: %s", strerror(-pid));
 		close(pipefd[0]);
 		count_failure(s);
 		return;
 	}
+	if (uid >= 0)
+		s->holder[uid - s->uid_first] = pid;
 	s->spare_at = 0;
 	s->starting = pid;
 	s->ready = pipefd[0];
@@ -315,9 +468,6 @@ static void start_worker(struct supervisor *s)
 	s->recent[s->next_recent].pid = pid;
 	s->recent[s->next_recent].started = now_ms();
 	s->next_recent = (s->next_recent + 1) % NR_RECENT;
-	if (s->uid_next >= 0)
-		s->uid_next = s->uid_next < s->uid_last ? s->uid_next + 1
-							: s->uid_first;
 }
 
 static void end_start(struct supervisor *s)
@@ -369,10 +519,16 @@ static int died_young(const struct supervisor *s, pid_t pid)
 
 static void reap(struct supervisor *s)
 {
+	unsigned int i;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->starter)
+			die(EXIT_INTERNAL, "the starter of workers ended");
+		for (i = 0; i < TENANT_UIDS; i++)
+			if (s->holder[i] == pid)
+				s->holder[i] = 0;
 		report(pid, status);
 		if (pid == s->starting)
 			end_start(s);
@@ -473,22 +629,41 @@ static void step(struct supervisor *s)
 		s->spare_at = 0;
 }
 
+/* From here on there is one program, for workers, and no file. */
+static void give_up_files(struct supervisor *s)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	s->tenant = fcntl(s->tenant, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (s->tenant < 0)
+		die(EXIT_USAGE, "--tenant-fd: %s", strerror(errno));
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		die(EXIT_OS, "/dev/null: %s", strerror(errno));
+	close(null);
+	s->program = open(s->worker, O_RDONLY | O_CLOEXEC);
+	if (s->program < 0)
+		die(EXIT_OS, "%s: %s", s->worker, strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
+	    (s->uid_first >= 0 && confine_root() < 0))
+		die(EXIT_OS, "cannot give up rights: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static struct supervisor s;
 
 	parse_options(&s, argc, argv);
-	fcntl(s.tenant, F_SETFD, FD_CLOEXEC);
 	if (s.notify >= 0)
 		fcntl(s.notify, F_SETFD, FD_CLOEXEC);
-	if (s.uid_next < 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		die(EXIT_OS, "no_new_privs: %s", strerror(errno));
-	/* Workers run as the same user. */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		die(EXIT_OS, "dumpable: %s", strerror(errno));
+	give_up_files(&s);
 	s.signals = watch_signals();
+	start_starter(&s);
 	logm(L_INFO, "started");
 	notify(s.notify, "READY=1");
+	/* What is left: to end a worker that is stuck. */
+	if ((s.uid_first >= 0 && confine_capabilities(1ull << CAP_KILL) < 0) ||
+	    confine_report(NULL) < 0 || CONFINE(supervisor) < 0)
+		die(EXIT_OS, "no sandbox: %s", strerror(errno));
 	for (;;)
 		step(&s);
 }

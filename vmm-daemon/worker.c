@@ -37,6 +37,7 @@ static const char usage[] =
 "  --ready-fd N   inherited descriptor that gets one byte once the worker can\n"
 "                 be given to a client\n"
 "  --uid UID      the tenant, for the log\n"
+"  --number N     the worker's number there, default its process id\n"
 "  --no-nested    offer guests no VMX\n"
 "  --hide N,...   offer guests none of these CPU features, by their numbers in\n"
 "                 the kernel's cpufeatures.h\n"
@@ -91,11 +92,11 @@ static long long number_option(const char *name, const char *text, long long max
 }
 
 /* "tenant 1001 worker 4711": of one VM, as a worker serves one client. */
-static void name_tenant(long long uid)
+static void name_tenant(long long uid, int number)
 {
 	static char who[48], line[52];
 
-	snprintf(who, sizeof(who), "tenant %lld worker %d", uid, getpid());
+	snprintf(who, sizeof(who), "tenant %lld worker %d", uid, number);
 	snprintf(line, sizeof(line), "%s: ", who);
 	log_init(who);
 	ksplit_log_who = line;
@@ -106,6 +107,7 @@ static struct options parse_options(int argc, char **argv)
 	static const struct option longopts[] = {
 		{ "tenant-fd",	required_argument, NULL, 't' },
 		{ "ready-fd",	required_argument, NULL, 'r' },
+		{ "number",	required_argument, NULL, 'N' },
 		{ "uid",	required_argument, NULL, 'u' },
 		{ "no-nested",	no_argument,	   NULL, 'n' },
 		{ "hide",	required_argument, NULL, 'H' },
@@ -116,7 +118,8 @@ static struct options parse_options(int argc, char **argv)
 		{ }
 	};
 	struct options o = { .tenant_fd = -1, .ready_fd = -1, .nested = 1 };
-	int c;
+	int c, number = getpid();
+	long long uid = -1;
 
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
 		switch (c) {
@@ -127,7 +130,10 @@ static struct options parse_options(int argc, char **argv)
 			o.ready_fd = fd_option("ready-fd", optarg);
 			break;
 		case 'u':
-			name_tenant(number_option("uid", optarg, UINT_MAX));
+			uid = number_option("uid", optarg, UINT_MAX);
+			break;
+		case 'N':
+			number = number_option("number", optarg, INT_MAX);
 			break;
 		case 'n':
 			o.nested = 0;
@@ -153,6 +159,8 @@ static struct options parse_options(int argc, char **argv)
 			exit(EXIT_USAGE);
 		}
 	}
+	if (uid >= 0)
+		name_tenant(uid, number);
 	if (o.tenant_fd < 0 || optind != argc) {
 		fputs(usage, stderr);
 		exit(EXIT_USAGE);

@@ -17,6 +17,6 @@ $(SUITE)/%.o: $(U)/%.c $(U)/front.h
 
 $(SUITE)/test_worker: LDLIBS_LIBKVM += $(shell pkg-config --libs check)
 $(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/serve.o \
-		$(O)/sandbox.o $(O)/daemon.o \
+		$(O)/sandbox.o $(O)/confine.o $(O)/daemon.o \
 		$(LIBKVM) $(LDS)
 	$(Q)$(LINK_LIBKVM)

@@ -29,7 +29,9 @@
 #include <linux/membarrier.h>
 #include <linux/kvm.h>
 
+#include "confine.h"
 #include "daemon.h"
+#include "filters.h"
 #include "front.h"
 #include "ksplit_eventfd.h"
 #include "ksplit_fpu.h"
@@ -808,6 +810,16 @@ START_TEST(calls_of_others)
 }
 END_TEST
 
+START_TEST(escapes_end_the_supervisor)
+{
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(confine_report(NULL), 0);
+	ck_assert_int_eq(CONFINE(supervisor), 0);
+	escapes[_i]();
+	_exit(0);
+}
+END_TEST
+
 /* Stacks of threads that ended are used again; names are the threads' own. */
 static void nothing(void *arg) { *(volatile int *)arg += 1; }
 
@@ -870,6 +882,7 @@ int main(void)
 	t = tcase_create("no sandbox");
 	tcase_add_checked_fixture(t, start, NULL);
 	suite_add_tcase(s, t);
+	tcase_add_loop_exit_test(t, escapes_end_the_supervisor, EXIT_INTERNAL, 0, NR_ESCAPES);
 	tcase_add_loop_exit_test(t, escapes_without_a_sandbox, 0, 0, NR_ESCAPES);
 
 	runner = srunner_create(s);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the daemons have in common of giving up rights.
+ */
+#ifndef KSPLIT_CONFINE_H
+#define KSPLIT_CONFINE_H
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+/* User ids that a tenant has: its supervisor's, then its workers'. */
+#define TENANT_UIDS	64
+
+/* Load one of filters.h. */
+#define CONFINE(kind)	confine_calls(filter_##kind, sizeof(filter_##kind) / sizeof(filter_##kind[0]))
+
+int confine_calls(const struct sock_filter *filter, unsigned short len);
+int confine_report(const char *(*thread)(void));
+int confine_ids(uid_t first);
+int confine_capabilities(unsigned long long keep);
+int confine_root(void);
+
+#endif /* KSPLIT_CONFINE_H */
