@@ -863,8 +863,8 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 		vcpu->vmcs[0].flush_vpid = true;
 		vcpu->vmcs[1].flush_vpid = true;
 	}
-	/* L1 must be safe from L2: the barrier that in-tree KVM executes. */
-	if (vcpu->last_index != vcpu->run.vmcs_index && vcpu->run.vmcs_index == 0)
+	/* L1 must be safe from L2, as in in-tree KVM; or the guest's own that was emulated. */
+	if ((vcpu->last_index && !vcpu->run.vmcs_index) || vcpu->run.flags & KSPLIT_RUN_IBPB)
 		indirect_branch_prediction_barrier();
 	vcpu->last_index = vcpu->run.vmcs_index;
 

@@ -448,7 +448,7 @@ struct ksplit_run {
 #define KSPLIT_RUN_EXIT_AT_ONCE	(1u << 1)	/* enter, then leave */
 #define KSPLIT_RUN_DEBUGREGS	(1u << 2)	/* load and read back DR0-3, DR6 */
 #define KSPLIT_RUN_FLUSH_ALL	(1u << 3)	/* INVVPID all VMCSs of this vCPU */
-#define KSPLIT_RUN_NESTED	(1u << 4)	/* this is L2: prediction barriers */
+#define KSPLIT_RUN_IBPB		(1u << 4)	/* a prediction barrier before entry */
 
 #define KSPLIT_EXIT_KICKED	(1u << 0)	/* a kick was consumed */
 #define KSPLIT_EXIT_SIGNAL	(1u << 1)	/* the client's call is interrupted */

@@ -220,8 +220,8 @@ static void fill_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 
 	if (page->flush)
 		run->flags |= KSPLIT_RUN_FLUSH_VPID;
-	if (is_guest_mode(vcpu) || regs->barrier)
-		run->flags |= KSPLIT_RUN_NESTED;
+	if (regs->barrier)
+		run->flags |= KSPLIT_RUN_IBPB;
 }
 
 static void take_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,

@@ -280,7 +280,6 @@ static void guest(struct fake_entry *e, void *arg)
 	case 5:
 		/* L2, first instruction. */
 		ck_assert_uint_eq(e->run->vmcs_index, 1);
-		ck_assert_uint_ne(e->run->flags & KSPLIT_RUN_NESTED, 0);
 		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), L2_RIP);
 		fake_exit(e, EXIT_EPT, 1 | 3 << 7, 0);
 		*fake_field(e, GUEST_PHYSICAL) = 0x203000;
@@ -296,7 +295,6 @@ static void guest(struct fake_entry *e, void *arg)
 	case 7:
 		/* CPUID of L2 always leaves to L1, which drops its EPT. */
 		ck_assert_uint_eq(e->run->vmcs_index, 0);
-		ck_assert_uint_eq(e->run->flags & KSPLIT_RUN_NESTED, 0);
 		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), L1_EXIT_RIP);
 		/* It writes to its tables, which are mapped read-only. */
 		fake_exit(e, EXIT_EPT, 1 << 1 | 1 << 3 | 3 << 7, 0);
