@@ -42,6 +42,7 @@
 #include "pure/vmcs_policy.h"
 
 /* Caps that no tenant can raise (invariant 9). */
+#define KSPLIT_MAX_VMS		16	/* of one session */
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
 #define KSPLIT_MAX_SLOTS	1024	/* of one VM, both address spaces */
 #define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
@@ -58,7 +59,7 @@
 	X(fills) X(blocks) X(kicks) X(flushes) X(fault_ins)		\
 	X(window_faults) X(ept_faults) X(ept_zaps)			\
 	X(vmreads) X(vmwrites) X(wrmsrs)				\
-	X(sysc_worker) X(switches)
+	X(sysc_worker)
 
 enum ksplit_stat {
 #define X(name) KSPLIT_STAT_##name,
@@ -114,11 +115,11 @@ struct ksplit_session {			/* front/session.c */
 	struct ksplit_tenant *tenant;
 	struct list_head node;		/* tenant->ready */
 	struct mm_struct *worker_mm;	/* mmgrab()ed; whose calls are honoured */
+	struct task_struct *worker;	/* its first thread */
 	struct ksplit_channel chan;
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
-	pid_t worker;			/* for the log */
 	pid_t client;
 };
 
@@ -159,8 +160,9 @@ struct ksplit_vm {
 	bool dead;			/* READ_ONCE/WRITE_ONCE */
 	u32 id;				/* for the log */
 
+	struct kvm_irq_level low[2];	/* what the session's call low_id lowered, its answer */
+	u64 low_id;
 	struct xarray vcpus;		/* by number, RCU readers */
-	u32 nr_vcpus;
 
 	struct mutex slots_lock;
 	struct list_head slots;		/* RCU-less: writers under slots_lock and
@@ -239,7 +241,8 @@ struct ksplit_vcpu {
 	int cpu;			/* where mode != OUTSIDE, or last was */
 	int last_cpu;			/* for VPID/EPT hygiene */
 	bool kicked;
-	bool interrupted;		/* the client's call is */
+	bool interrupted;		/* the client's call is: a kick goes with it */
+	unsigned long followed;		/* the client's scheduling, jiffies */
 	wait_queue_head_t wq;		/* KSPLIT_BLOCK */
 	u64 exits;
 };
@@ -273,7 +276,7 @@ void ksplit_hw_put(void);
 	pr_err_ratelimited("kvm-split: uid %u worker %d VM %u: " fmt "\n", \
 			   from_kuid(&init_user_ns,			\
 				     (vm)->session->tenant->uid),	\
-			   (vm)->session->worker, (vm)->id, ##__VA_ARGS__)
+			   task_pid_nr((vm)->session->worker), (vm)->id, ##__VA_ARGS__)
 
 /* -------------------------------------------------------- back/vm.c -- */
 
@@ -301,10 +304,6 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set);
 /* Sticky: the next entry leaves at once, a sleep ends.  Any context. */
 void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu);
-/* The client's call on this vCPU got a signal: kick, and say so to the worker
- * until the call is replied to. */
-void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu);
-void ksplit_vcpu_call_done(struct ksplit_vcpu *vcpu);
 /* Forces every vCPU of the VM out of guest mode and waits until it has left.
  * With vm->tlb_gen raised before, no CPU uses an older translation when this
  * returns.  Interrupts must be on; spinlocks may be held. */
@@ -338,6 +337,7 @@ void ksplit_windows_sync(struct ksplit_vm *vm);
 /* The slot of that key, or whose window holds addr, or NULL.  Under mmu_lock or
  * slots_lock. */
 struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key);
+u64 ksplit_slot_pages(struct ksplit_vm *vm, u64 key);	/* 4 KiB pages; 0: no such slot */
 struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
 /* Under mmu_lock: whether what was looked up in the owner's [start, end) since
  * invalidate_seq was @seq may be out of date. */
@@ -374,6 +374,8 @@ int ksplit_front_init(void);
 void ksplit_channel_init(struct ksplit_channel *chan);
 /* Fails every call, waiting or handed out, with -EIO. */
 void ksplit_channel_kill(struct ksplit_channel *chan);
+/* The vCPU's thread runs where and as the client's does.  Sleeps. */
+void ksplit_channel_follow(struct ksplit_channel *chan);
 /* KSPLIT_NEXT and KSPLIT_COPY on a session or on a vCPU. */
 long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user *arg);
 long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg);

@@ -73,6 +73,15 @@ struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
 	return NULL;
 }
 
+u64 ksplit_slot_pages(struct ksplit_vm *vm, u64 key)
+{
+	struct ksplit_slot *slot;
+
+	guard(spinlock)(&vm->mmu_lock);
+	slot = ksplit_slot_by_key(vm, key);
+	return slot ? slot->size >> PAGE_SHIFT : 0;
+}
+
 /**
  * ksplit_slot_by_window - finds a slot by an address of its window
  * @vm: the VM

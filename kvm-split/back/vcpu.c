@@ -139,12 +139,6 @@ static bool ksplit_msr_write_passes(const u64 *bitmap, u32 msr)
 	return !(bitmap[(2048 + msr / 8) / 8] >> (msr % 64) & 1);
 }
 
-static bool ksplit_has_timer(void)
-{
-	return ksplit_hw.ctl[KSPLIT_CTL_PIN].allowed1 &
-	       PIN_BASED_VMX_PREEMPTION_TIMER;
-}
-
 static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg,
 			     struct ksplit_hw_vmcs **ret_vmcs)
 {
@@ -422,7 +416,7 @@ static void ksplit_arm_timer(struct ksplit_vcpu *vcpu, struct ksplit_exit *e)
 {
 	u64 delta = ~0ull, now;
 
-	if (!ksplit_has_timer()) {
+	if (!(ksplit_hw.ctl[KSPLIT_CTL_PIN].allowed1 & PIN_BASED_VMX_PREEMPTION_TIMER)) {
 		if (e->at_once)
 			smp_send_reschedule(smp_processor_id());
 		return;
@@ -595,11 +589,10 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 		e->reason = ~0u;
 	} else {
 		e->entered = true;
+		e->idt_info = 0;
 		if (!(e->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 			v->launched = true;
 			e->idt_info = vmx_read(IDT_VECTORING_INFO_FIELD);
-		} else {
-			e->idt_info = 0;
 		}
 	}
 	/* A machine check must be seen on this CPU. */
@@ -805,6 +798,11 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	int r;
 
 	for (;;) {
+		/* Whatever its client is bound to now. */
+		if (vcpu->followed != jiffies) {
+			vcpu->followed = jiffies;
+			ksplit_channel_follow(&vcpu->chan);
+		}
 		r = ksplit_handle_work();
 		if (!r)
 			r = ksplit_root_load(vcpu, root);
@@ -1031,29 +1029,6 @@ void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
 			smp_send_reschedule(cpu);
 	}
 	wake_up_interruptible(&vcpu->wq);
-}
-
-/**
- * ksplit_vcpu_interrupt - the client's call on this vCPU got a signal
- * @vcpu: the vCPU
- *
- * Context: any.
- */
-void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu)
-{
-	WRITE_ONCE(vcpu->interrupted, true);
-	ksplit_vcpu_kick(vcpu);
-}
-
-/**
- * ksplit_vcpu_call_done - the client's call was replied to
- * @vcpu: the vCPU
- *
- * Context: any.
- */
-void ksplit_vcpu_call_done(struct ksplit_vcpu *vcpu)
-{
-	WRITE_ONCE(vcpu->interrupted, false);
 }
 
 static void ksplit_ack(void *unused)

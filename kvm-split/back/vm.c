@@ -285,7 +285,7 @@ static const struct file_operations ksplit_vm_fops = {
  * @owner: the client's address space, whose memory becomes guest memory
  *
  * Context: process context of the client.
- * Return: the VM, -ENOMEM, -EBUSY (another hypervisor has a CPU).
+ * Return: the VM, -ENOMEM, -EMFILE (KSPLIT_MAX_VMS), -EBUSY (another hypervisor has a CPU).
  */
 struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 				   struct mm_struct *owner)
@@ -293,6 +293,9 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 	struct ksplit_vm *vm;
 	int r;
 
+	scoped_guard(mutex, &session->lock)
+		if (list_count_nodes(&session->vms) >= KSPLIT_MAX_VMS)
+			return ERR_PTR(-EMFILE);
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
@@ -342,14 +345,10 @@ free:
  */
 int ksplit_vm_fd(struct ksplit_vm *vm, struct ksplit_vcpu *vcpu)
 {
-	int r;
+	int r = vcpu ? anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu,
+					O_RDWR | O_CLOEXEC) :
+		       anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm, O_RDWR | O_CLOEXEC);
 
-	if (vcpu)
-		r = anon_inode_getfd("kvm-split-vcpu", &ksplit_vcpu_fops, vcpu,
-				     O_RDWR | O_CLOEXEC);
-	else
-		r = anon_inode_getfd("kvm-split-vm", &ksplit_vm_fops, vm,
-				     O_RDWR | O_CLOEXEC);
 	if (r < 0 && vcpu)
 		ksplit_vcpu_put(vcpu);
 	else if (r < 0)

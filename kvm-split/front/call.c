@@ -115,23 +115,21 @@ bool ksplit_call_queue(struct ksplit_channel *chan, struct ksplit_call *call)
 	return true;
 }
 
-static bool call_over(const struct ksplit_call *call)
-{
-	return READ_ONCE(call->done) && !READ_ONCE(call->copies);
-}
+#define call_over(call)	(READ_ONCE((call)->done) && !READ_ONCE((call)->copies))
 
 /* A signal came in KVM_RUN: 0 (answered), -EINTR (killed), -EIO. */
 static int call_interrupted(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
 {
 	long left = 0;
 
-	ksplit_vcpu_interrupt(vcpu);
+	WRITE_ONCE(vcpu->interrupted, true);
+	ksplit_vcpu_kick(vcpu);
 	/* Many short sleeps: time spent in the freezer counts as one. */
 	for (int i = 0; !left && i < SIGNAL_TICKS; i++)
 		left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
 				     (TASK_KILLABLE | TASK_FREEZABLE), 0,
 				     HZ / 10, __ret = schedule_timeout(__ret));
-	ksplit_vcpu_call_done(vcpu);
+	WRITE_ONCE(vcpu->interrupted, false);
 	return left > 0 ? 0 : left ? -EINTR : -EIO;
 }
 
@@ -244,16 +242,13 @@ static u32 pio_bytes(const struct kvm_run *run)
 }
 
 /* Registers are moved only if the client asks for them. */
-static size_t regs_bytes(const struct kvm_run *run)
-{
-	return run->kvm_valid_regs | run->kvm_dirty_regs ? sizeof(run->s.regs) : 0;
-}
+#define regs_bytes(run) ((run)->kvm_valid_regs | (run)->kvm_dirty_regs ? sizeof((run)->s.regs) : 0)
 
 /* The client's kvm_run goes to the worker, who distrusts it as upstream does. */
-static int run_to_worker(const void *run, u8 __user *dst)
+static int run_to_worker(const struct kvm_run *run, u8 __user *dst)
 {
 	if (copy_to_user_nofault(dst, run, offsetof(struct kvm_run, s) + regs_bytes(run)) ||
-	    copy_to_user_nofault(dst + PAGE_SIZE, run + PAGE_SIZE, pio_bytes(run)))
+	    copy_to_user_nofault(dst + PAGE_SIZE, (void *)run + PAGE_SIZE, pio_bytes(run)))
 		return -EFAULT;
 	return 0;
 }
@@ -335,6 +330,28 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
 }
 
 /**
+ * ksplit_channel_follow() - The vCPU's thread runs where and as the client's does
+ * @chan: the vCPU's channel; its call in progress names the client
+ *
+ * Context: the vCPU's thread in the worker; sleeps.
+ */
+void ksplit_channel_follow(struct ksplit_channel *chan)
+{
+	struct task_struct *client;
+	struct ksplit_call *call;
+
+	scoped_guard(spinlock, &chan->lock) {
+		call = list_first_entry_or_null(&chan->busy, struct ksplit_call, node);
+		if (!call)
+			return;
+		client = get_task_struct(call->client);
+	}
+	if (sched_follow(client))
+		pr_err_ratelimited("kvm-split: %d cannot follow %d\n", current->pid, client->pid);
+	put_task_struct(client);
+}
+
+/**
  * ksplit_channel_next() - KSPLIT_NEXT: reply to a call, wait for the next one
  * @chan: the session's channel, or a vCPU's
  * @arg: struct ksplit_next
@@ -356,5 +373,7 @@ long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user 
 		if (wait_event_freezable_exclusive(chan->wq, READ_ONCE(chan->dead) ||
 						   !list_empty_careful(&chan->calls)))
 			return -EINTR;
+	if (!r && chan->kvm_run)
+		ksplit_channel_follow(chan);
 	return r;
 }

@@ -16,8 +16,6 @@
 
 #include "front.h"
 
-#define MAX_SESSION_VMS	16	/* for one open of /dev/kvm */
-
 static const struct file_operations client_fops;
 
 /* ------------------------------------------------ client's objects -- */
@@ -102,11 +100,10 @@ static int make_new(struct ksplit_call *call)
 		return -ENOMEM;
 	call->new = new;
 	if (kind == KSPLIT_FILE_VM) {
-		scoped_guard(mutex, &f->session->lock)
-			if (list_count_nodes(&f->session->vms) >= MAX_SESSION_VMS)
-				return -EMFILE;
 		new->vm = ksplit_vm_create(f->session, current->mm);
-		return PTR_ERR_OR_ZERO(new->vm);
+		/* What bounds the client bounds its worker, too. */
+		return PTR_ERR_OR_ZERO(new->vm) ?:
+		       cgroup_follow(current, f->session->worker, true);
 	}
 	new->vm = f->vm;
 	kref_get(&f->vm->ref);
@@ -156,21 +153,22 @@ bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_n
 static int set_line(struct ksplit_call *call)
 {
 	struct kvm_irq_level *line = (void *)call->data;	/* the answer follows */
-	struct ksplit_file *f = call->f;
+	struct ksplit_channel *chan = call->f->chan;
+	struct ksplit_vm *vm = call->f->vm;
 	int r;
 
-	scoped_guard(spinlock, &f->chan->lock) {
-		if (f->low_id == f->chan->next_id && !memcmp(f->low, line, sizeof(*line))) {
-			memcpy(line, f->low, sizeof(f->low));
+	scoped_guard(spinlock, &chan->lock) {
+		if (vm->low_id == chan->next_id && !memcmp(vm->low, line, sizeof(*line))) {
+			memcpy(line, vm->low, sizeof(vm->low));
 			call->n.out_len = sizeof(*line);
 			return 0;
 		}
 	}
 	r = ksplit_call_serve(call);
-	guard(spinlock)(&f->chan->lock);
+	guard(spinlock)(&chan->lock);
 	if (!r && !line->level && !call->n.result && call->n.out_len == sizeof(*line)) {
-		memcpy(f->low, line, sizeof(f->low));
-		f->low_id = call->n.id;
+		memcpy(vm->low, line, sizeof(vm->low));
+		vm->low_id = call->n.id;
 	}
 	return r;
 }
@@ -180,8 +178,8 @@ static int vm_call(struct ksplit_call *call)
 {
 	struct ksplit_slot_change change = {};
 	struct ksplit_vm *vm = call->f->vm;
-	struct ksplit_slot *slot;
 	int r;
+
 	switch (call->n.prefetched ? call->n.cmd : 0) {
 	case KVM_SET_USER_MEMORY_REGION:
 	case KVM_SET_USER_MEMORY_REGION2:
@@ -196,10 +194,7 @@ static int vm_call(struct ksplit_call *call)
 	case KVM_IRQ_LINE_STATUS:
 		return set_line(call);
 	case KVM_GET_DIRTY_LOG:
-		scoped_guard(spinlock, &vm->mmu_lock) {
-			slot = ksplit_slot_by_key(vm, *(u32 *)call->data);
-			call->slot_pages = slot ? slot->size >> PAGE_SHIFT : 0;
-		}
+		call->slot_pages = ksplit_slot_pages(vm, *(u32 *)call->data);
 	}
 	return ksplit_call_serve(call);
 }
@@ -225,11 +220,9 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 	/* The argument is read once, whatever the direction bits say. */
 	if (op == KSPLIT_OP_IOCTL && size && !copy_from_user(data, out, size))
 		call.n.prefetched = size;
-	r = make_new(&call);
-	if (!r)
-		r = f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call);
-	if (!r)
-		r = call.n.result;
+	r = make_new(&call) ?:
+	    (f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call)) ?:
+	    call.n.result;
 	if (call.n.out_len && copy_to_user(out, data + size, call.n.out_len))
 		r = -EFAULT;
 	if (!call.new)
@@ -352,13 +345,13 @@ static struct cdev kvm_cdev;
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "kvm_intel."
 
-static bool nested, ept, unrestricted_guest, vpid, enable_apicv;
+static bool yes, no;
 
-module_param(nested, bool, 0444);
-module_param(ept, bool, 0444);
-module_param(unrestricted_guest, bool, 0444);
-module_param(vpid, bool, 0444);
-module_param(enable_apicv, bool, 0444);
+module_param_named(nested, yes, bool, 0444);
+module_param_named(ept, yes, bool, 0444);
+module_param_named(unrestricted_guest, yes, bool, 0444);
+module_param_named(vpid, yes, bool, 0444);
+module_param_named(enable_apicv, no, bool, 0444);
 
 /**
  * ksplit_front_init() - Make /dev/kvm-split and /dev/kvm
@@ -377,11 +370,8 @@ int __init ksplit_front_init(void)
 	 * What guests get, whatever the command line said: the stub needs EPT,
 	 * VPID and unrestricted guest, and offers no worker the APICv controls.
 	 */
-	nested = true;
-	ept = true;
-	unrestricted_guest = true;
-	vpid = true;
-	enable_apicv = false;
+	yes = true;
+	no = false;
 	cdev_init(&kvm_cdev, &client_fops);
 	return misc_register(&ksplit_control_dev) ?:
 	       cdev_add(&kvm_cdev, MKDEV(MISC_MAJOR, KVM_MINOR), 1) ?: misc_register(&kvm_dev);

@@ -12,14 +12,13 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/poll.h>
+#include <linux/sched/follow.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "ksplit.h"
 #include "pure/kvm_run.h"
@@ -44,8 +43,6 @@ struct ksplit_file {
 	struct ksplit_call gone;	/* the news; until then kind and handle */
 	struct ksplit_session *session;
 	struct ksplit_vm *vm;		/* NULL: the open of /dev/kvm */
-	struct kvm_irq_level low[2];	/* of a VM: lowered by the call low_id, its answer */
-	u64 low_id;
 	struct ksplit_vcpu *vcpu;	/* a vCPU's file only, as the rest */
 	struct ksplit_channel *chan;	/* the session's or the vCPU's */
 	sigset_t sigset;		/* KVM_SET_SIGNAL_MASK */

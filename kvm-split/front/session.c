@@ -17,6 +17,7 @@ static void session_free(struct kref *ref)
 
 	ksplit_tenant_leave(session, true);
 	mmdrop(session->worker_mm);
+	put_task_struct(session->worker);
 	ksplit_count_add(sessions, -1);
 	kfree(session);
 }
@@ -31,8 +32,9 @@ void ksplit_session_put(struct ksplit_session *session)
 }
 
 /* The worker is gone. */
-static int session_end(struct ksplit_session *session)
+static int session_release(struct inode *inode, struct file *file)
 {
+	struct ksplit_session *session = file->private_data;
 	struct ksplit_vm *vm;
 
 	ksplit_tenant_leave(session, false);
@@ -42,11 +44,6 @@ static int session_end(struct ksplit_session *session)
 			ksplit_vm_kill(vm);
 	ksplit_session_put(session);
 	return 0;
-}
-
-static int session_release(struct inode *inode, struct file *file)
-{
-	return session_end(file->private_data);
 }
 
 /* The worker's descriptor for what a call is to make. */
@@ -137,7 +134,7 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 	ksplit_channel_init(&session->chan);
 	mutex_init(&session->lock);
 	INIT_LIST_HEAD(&session->vms);
-	session->worker = task_tgid_nr(current);
+	session->worker = current->group_leader;
 	session->worker_mm = current->mm;
 	r = ksplit_tenant_admit(tenant, session);
 	if (r) {
@@ -145,9 +142,14 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 		return r;
 	}
 	mmgrab(session->worker_mm);
+	get_task_struct(session->worker);
 	ksplit_count(sessions);
 	r = anon_inode_getfd("kvm-split-session", &session_fops, session, O_RDWR | O_CLOEXEC);
-	if (r < 0)
-		session_end(session);
+	if (r < 0) {
+		/* It may have a client already, whose VMs end with their calls. */
+		ksplit_tenant_leave(session, false);
+		ksplit_channel_kill(&session->chan);
+		ksplit_session_put(session);
+	}
 	return r;
 }

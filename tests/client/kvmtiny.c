@@ -619,6 +619,20 @@ static void test_names(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+/* A guest that never leaves for its client, until a signal ends both. */
+static void test_burn(unsigned long n)
+{
+	static const uint8_t code[] = { 0xfb, 0x40, 0xeb, 0xfd };	/* sti; inc; jmp */
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	printf("%s: starts\n", test);
+	fflush(stdout);
+	CHECK(vm_run(&m) == -1);
+	printf("%s: ended by errno %d\n", test, errno);
+}
+
 /*
  * A guest that goes on for ever, for tests that kill one of the processes
  * behind it.  Rewrites one line with the count of its exits, and ends only with
@@ -953,6 +967,7 @@ static const struct {
 	{ "msrs", test_msrs, 0 },
 	{ "names", test_names, 0 },
 	{ "spin", test_spin, 0 },
+	{ "burn", test_burn, 0 },
 	{ "churn", test_churn, 32 },
 };
 
