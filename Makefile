@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check tcb bench lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -25,6 +25,8 @@ help:
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
+	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
+	@echo 'make install   install the daemons below DESTDIR'
 	@echo 'make lint      static checks of scripts'
 	@echo 'make clean     remove everything built but the kernel trees'
 
@@ -75,6 +77,21 @@ bench: kernels image
 lint: deps
 	@shellcheck -x scripts/setup scripts/tcb scripts/demo scripts/heavy scripts/build-kernel \
 		scripts/make-image scripts/make-guest scripts/lib.sh scripts/check-kvm-sites .ci/run tests/system/determinism tests/system/kvm-sites
+
+# Where the programs go, and what is read or shown with them.
+install:
+	install -d $(DESTDIR)/usr/libexec/kvm-split $(DESTDIR)/usr/bin $(DESTDIR)/etc/kvm-split/tenants.d
+	install $(addprefix build/vmm-daemon/, kvm-split-launcher kvm-vmmd kvm-vmm) $(DESTDIR)/usr/libexec/kvm-split/
+	install build/vmm-daemon/kvm-splitctl $(DESTDIR)/usr/bin/
+	install -m 644 scripts/etc/kvm-split.conf $(DESTDIR)/etc/kvm-split/
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service)
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 docs/man/kvm-splitctl.1
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 $(wildcard docs/man/*.5)
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard docs/man/*.8)
+	install -D -m 644 -t $(DESTDIR)/usr/share/bash-completion/completions scripts/completion/kvm-splitctl
+
+deb: daemon
+	@scripts/make-deb
 
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name 'linux-*' -exec rm -rf {} +
