@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 /* User ids that a tenant has: its supervisor's, then its workers'. */
-#define TENANT_UIDS	64
+#define TENANT_UIDS	256
 
 /* Load one of filters.h. */
 #define CONFINE(kind)	confine_calls(filter_##kind, sizeof(filter_##kind) / sizeof(filter_##kind[0]))

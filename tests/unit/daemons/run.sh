@@ -206,7 +206,7 @@ EOF
 
 	# A configuration that changes.
 	config=$dir/etc/tenants.d/root.conf
-	check 'default settings' grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --worker-uids 2000000001-2000000063' \
+	check 'default settings' grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --worker-uids 2000000001-2000000255' \
 		"$dir/supervisor.args"
 	printf 'nested: no\nmax-vms: 3\nmax-memory: 1G\nhide-cpu-features: [ fpu, vme ]\n' > "$config"
 	kill -HUP $launcher
@@ -280,7 +280,7 @@ EOF
 	want 33
 	check 'service asked for' until_true 5 grep -qxF \
 		'start --no-block --quiet kvm-vmmd@www\x2ddata.service' "$dir/systemctl.log"
-	check 'service runs' until_true 5 grep -qx '33 2000002112 2000002112 2000002112 1' "$dir/supervised"
+	check 'service runs' until_true 5 grep -qx '33 2000008448 2000008448 2000008448 1' "$dir/supervised"
 	want 33
 	want 33
 	sleep 0.5
