@@ -162,3 +162,63 @@ void unit_name(const char *user, char *ret, size_t size)
 			      (*p == '.' && p > user) ? "%c" : "\\x%02x", (unsigned char)*p);
 	snprintf(ret + n, size - n, ".service");
 }
+
+/**
+ * send_message() - send bytes, and a descriptor with them
+ * @socket:	SOCK_SEQPACKET
+ * @data:	bytes
+ * @size:	how many
+ * @fd:		descriptor, -1: none
+ *
+ * Return: how many bytes were sent, or -1 with errno.
+ */
+ssize_t send_message(int socket, const void *data, size_t size, int fd)
+{
+	struct iovec iov = { (void *)data, size };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(socket, &msg, MSG_NOSIGNAL);
+}
+
+/**
+ * recv_message() - receive what send_message() sent
+ * @socket:	SOCK_SEQPACKET
+ * @data:	room
+ * @size:	bytes of it
+ * @ret_fd:	the descriptor, closed on exec; -1: there is none
+ *
+ * Return: how many bytes came, 0 at the end, or -1 with errno.
+ */
+ssize_t recv_message(int socket, void *data, size_t size, int *ret_fd)
+{
+	struct iovec iov = { data, size };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	*ret_fd = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	return n;
+}

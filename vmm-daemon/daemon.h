@@ -7,6 +7,7 @@
 #define KSPLIT_DAEMON_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Exit statuses, after sysexits.h; the man pages list them. */
 #define EXIT_USAGE	64	/* wrong command line */
@@ -33,6 +34,13 @@ die(int status, const char *fmt, ...);
 /* Tell systemd, if it asked to be told; sd_notify(3) has the words. */
 int notify_open(void);
 void notify(int fd, const char *state);
+
+/*
+ * A message with a descriptor; fd, *ret_fd: -1 if there is none. The number of
+ * bytes, or -1 with errno.
+ */
+ssize_t send_message(int socket, const void *data, size_t size, int fd);
+ssize_t recv_message(int socket, void *data, size_t size, int *ret_fd);
 
 /* kvm-vmmd@USER.service */
 void unit_name(const char *user, char *ret, size_t size);

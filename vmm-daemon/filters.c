@@ -6,8 +6,7 @@
  *	mkfilters		C source: an array of struct sock_filter for each kind
  *	mkfilters --table	which system calls each kind may make
  *
- * A worker starts in a sixth of the instructions that way: libseccomp's own work
- * is as much as a third of KVM's start.
+ * At run time libseccomp's own work was a third of a worker's start.
  *
  * Threads share their memory, so a filter is no wall between them; what a
  * worker can do is the union of its kinds.  A filter for each keeps that union
@@ -90,7 +89,7 @@ struct rule {
 static const struct rule session[] = {
 	COMMON,
 	STUB(SERVE), STUB(NEXT), STUB(COPY), STUB(EVENTFD), STUB(OBJECT),
-	{ "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 },	/* see add_mmap() */
+	{ "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 },	/* see add_rule() */
 	/* the client's eventfds: watch, look whether two are the same, read */
 	ANY(epoll_ctl), ARG(fcntl, 1, F_DUPFD_QUERY), ANY(preadv2),
 	{ 0 }
@@ -128,14 +127,42 @@ static const struct rule supervisor[] = {
 	{ 0 }
 };
 
+/*
+ * What the launcher must not do: not what it may, since the user database (NSS)
+ * has modules that do whatever it takes to look a name up.
+ */
+static const struct rule launcher[] = {
+	/* start programs and processes: its starter does */
+	ANY(execve), ANY(execveat), ANY(fork), ANY(vfork), BITS(clone, 0, CLONE_THREAD, 0),
+	REFUSED(clone3, ENOSYS),
+	/* others' memory and descriptors */
+	ANY(ptrace), ANY(process_vm_readv), ANY(process_vm_writev), ANY(process_madvise),
+	ANY(pidfd_getfd), ANY(kcmp), ANY(userfaultfd), ANY(perf_event_open),
+	/* users, namespaces, file systems */
+	ANY(setuid), ANY(setgid), ANY(setreuid), ANY(setregid), ANY(setresuid), ANY(setresgid),
+	ANY(setfsuid), ANY(setfsgid), ANY(setgroups), ANY(unshare), ANY(setns), ANY(chroot),
+	ANY(pivot_root), ANY(mount), ANY(umount2), ANY(move_mount), ANY(open_tree), ANY(fsopen),
+	ANY(fsconfig), ANY(fsmount), ANY(fspick), ANY(mount_setattr), ANY(mknod), ANY(mknodat),
+	ANY(open_by_handle_at), ANY(swapon), ANY(swapoff), ANY(quotactl), ANY(fanotify_init),
+	/* the kernel and the machine */
+	ANY(init_module), ANY(finit_module), ANY(delete_module), ANY(kexec_load),
+	ANY(kexec_file_load), ANY(bpf), ANY(io_uring_setup), ANY(keyctl), ANY(add_key),
+	ANY(request_key), ANY(reboot), ANY(iopl), ANY(ioperm), ANY(modify_ldt), ANY(personality),
+	ANY(settimeofday), ANY(clock_settime), ANY(adjtimex), ANY(clock_adjtime), ANY(acct),
+	ANY(sethostname), ANY(setdomainname), ANY(syslog), ANY(vhangup), ANY(setrlimit),
+	{ 0 }
+};
+
 static const struct kind {
 	const char *name;
 	const struct rule *rules;
+	int deny;		/* the rules are what is not allowed */
 } kinds[] = {
-	{ "session", session },
-	{ "vcpu", vcpu },
-	{ "service", service },
-	{ "supervisor", supervisor },
+	{ "session", session, 0 },
+	{ "vcpu", vcpu, 0 },
+	{ "service", service, 0 },
+	{ "supervisor", supervisor, 0 },
+	{ "launcher", launcher, 1 },
 };
 
 static void __attribute__((noreturn)) fail(const char *what, int error)
@@ -144,9 +171,9 @@ static void __attribute__((noreturn)) fail(const char *what, int error)
 	exit(1);
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct rule *r)
+static int add_rule(scmp_filter_ctx ctx, const struct rule *r, int deny)
 {
-	__u32 action = r->error ? SCMP_ACT_ERRNO(r->error) : SCMP_ACT_ALLOW;
+	__u32 action = r->error ? SCMP_ACT_ERRNO(r->error) : deny ? SCMP_ACT_TRAP : SCMP_ACT_ALLOW;
 
 	if (r->arg == -1)
 		return seccomp_rule_add(ctx, action, r->call, 0);
@@ -160,7 +187,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *r)
 
 static scmp_filter_ctx compile(const struct kind *kind)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	scmp_filter_ctx ctx = seccomp_init(kind->deny ? SCMP_ACT_ALLOW : SCMP_ACT_TRAP);
 	const struct rule *r;
 	int e;
 
@@ -168,11 +195,11 @@ static scmp_filter_ctx compile(const struct kind *kind)
 		fail(kind->name, ENOMEM);
 	e = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (r = kind->rules; !e && r->name; r++)
-		e = add_rule(ctx, r);
+		e = add_rule(ctx, r, kind->deny);
 	/* The one call of the path from VM exit to VM entry. */
-	if (!e)
+	if (!e && !kind->deny)
 		e = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);
-	if (!e)
+	if (!e && !kind->deny)
 		e = seccomp_syscall_priority(ctx, SCMP_SYS(futex), 254);
 	if (e)
 		fail(kind->name, -e);
@@ -203,7 +230,7 @@ static void print_table(const struct kind *kind)
 {
 	const struct rule *r, *other;
 
-	printf("%-10s %2d:", kind->name, count_calls(kind));
+	printf("%-10s %2d%s:", kind->name, count_calls(kind), kind->deny ? " refused" : "");
 	for (r = kind->rules; r->name; r++) {
 		int forms = 1;
 
@@ -251,16 +278,13 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (count_calls(&kinds[i]) > MAX_CALLS) {
+		if (!kinds[i].deny && count_calls(&kinds[i]) > MAX_CALLS) {
 			print_table(&kinds[i]);
 			fail("too many system calls", E2BIG);
 		}
 		if (argc > 1 && !strcmp(argv[1], "--table"))
 			print_table(&kinds[i]);
-		else if (argc > 1 && !strcmp(argv[1], "--pfc")) {
-			scmp_filter_ctx ctx = compile(&kinds[i]);
-			seccomp_export_pfc(ctx, 1);
-		} else
+		else
 			print_source(&kinds[i]);
 	}
 	return 0;

@@ -21,6 +21,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@
 #include "config.h"
 #include "confine.h"
 #include "daemon.h"
+#include "filters.h"		/* made by mkfilters */
 
 #define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
 #define MAX_SLOTS	1024	/* of one VM */
@@ -102,6 +104,8 @@ struct launcher {
 	int namespaces;
 
 	struct config config;
+	pid_t starter;
+	int orders;		/* its socket */
 	int control;
 	int signals;
 	int socket;
@@ -483,6 +487,85 @@ static int bind_tenant(const struct tenant *t)
 	return -errno;
 }
 
+/* ------------------------------------------------------------- starter --- */
+
+/*
+ * Children are started by a process of its own, which knows the command line
+ * and takes nothing but this: a filter is inherited, and the launcher's must not
+ * be.  The launcher stays their parent.
+ */
+struct order {
+	char name[MAX_NAME];
+	struct handover h;	/* without a descriptor: start a service */
+};
+
+static void __attribute__((noreturn)) become_systemctl(const char *name)
+{
+	char unit[4 * MAX_NAME + 32];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	unit_name(name, unit, sizeof(unit));
+	execl(l.systemctl, "systemctl", "start", "--no-block", "--quiet", unit, (char *)NULL);
+	logm(L_ERR, "%s: %s", l.systemctl, strerror(errno));
+	_exit(EXIT_OS);
+}
+
+static void __attribute__((noreturn)) be_starter(int orders)
+{
+	struct order o;
+	int fd, pid;
+
+	prctl(PR_SET_NAME, "ksplit-start");
+	while (recv_message(orders, &o, sizeof(o), &fd) == sizeof(o)) {
+		/* As fork(), but for the parent. */
+		pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		if (pid == 0 && fd < 0)
+			become_systemctl(o.name);
+		if (pid == 0)
+			become_supervisor(o.h.service, fd,
+					  supervisor_args(o.h.uid, fd, &o.h.settings));
+		if (pid < 0)
+			pid = -errno;
+		if (fd >= 0)
+			close(fd);
+		if (write(orders, &pid, sizeof(pid)) != sizeof(pid))
+			break;
+	}
+	_exit(0);
+}
+
+static void start_starter(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		die(EXIT_OS, "starter: %s", strerror(errno));
+	l.starter = fork();
+	if (l.starter < 0)
+		die(EXIT_OS, "starter: %s", strerror(errno));
+	if (l.starter == 0) {
+		close(pair[0]);
+		be_starter(pair[1]);
+	}
+	close(pair[1]);
+	l.orders = pair[0];
+}
+
+/* The new child's process id, or a negative errno. */
+static pid_t order(const struct tenant *t, uid_t service, int fd)
+{
+	struct order o = { .h = { .uid = t->uid, .service = service, .settings = t->settings } };
+	int pid;
+
+	strcpy(o.name, t->name);
+	if (send_message(l.orders, &o, sizeof(o), fd) < 0 ||
+	    read(l.orders, &pid, sizeof(pid)) != sizeof(pid))
+		die(EXIT_INTERNAL, "the starter of supervisors is gone");
+	return pid;
+}
+
 static void fork_supervisor(struct tenant *t)
 {
 	long long service = service_uid(t->uid);
@@ -493,12 +576,10 @@ static void fork_supervisor(struct tenant *t)
 		return;
 	}
 	t->started = now_ms();
-	t->pid = fork();
-	if (t->pid == 0)
-		become_supervisor(service, fd, supervisor_args(t->uid, fd, &t->settings));
+	t->pid = order(t, service, fd);
 	close(fd);
 	if (t->pid < 0) {
-		logm(L_ERR, "%s: fork: %s", t->name, strerror(errno));
+		logm(L_ERR, "%s: fork: %s", t->name, strerror(-t->pid));
 		t->pid = 0;
 		note_failure(t);
 		deny(t->uid, EAGAIN);
@@ -511,50 +592,15 @@ static void fork_supervisor(struct tenant *t)
 
 static void start_service(struct tenant *t)
 {
-	char unit[4 * MAX_NAME + 32];
-	sigset_t none;
-
-	unit_name(t->name, unit, sizeof(unit));
 	t->coming = now_ms() + START_LIMIT_MS;
-	t->helper = fork();
-	if (t->helper == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		execl(l.systemctl, "systemctl", "start", "--no-block", "--quiet", unit,
-		      (char *)NULL);
-		logm(L_ERR, "%s: %s", l.systemctl, strerror(errno));
-		_exit(EXIT_OS);
-	}
+	t->helper = order(t, 0, -1);
 	if (t->helper < 0) {
-		logm(L_ERR, "%s: fork: %s", t->name, strerror(errno));
+		logm(L_ERR, "%s: fork: %s", t->name, strerror(-t->helper));
 		t->helper = 0;
 		t->coming = 0;
 		note_failure(t);
 		deny(t->uid, EAGAIN);
 	}
-}
-
-static void send_answer(int conn, struct handover *h, int fd)
-{
-	struct iovec iov = { h, sizeof(*h) };
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		msg.msg_control = control.buf;
-		msg.msg_controllen = sizeof(control.buf);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	if (sendmsg(conn, &msg, MSG_NOSIGNAL) < 0)
-		logm(L_WARNING, "an instance went away: %s", strerror(errno));
 }
 
 /* The instance's side: get the tenant, become its supervisor. */
@@ -563,17 +609,7 @@ static void __attribute__((noreturn)) be_instance(void)
 	struct sockaddr_un addr = socket_address();
 	struct timeval patience = { .tv_sec = ANSWER_LIMIT_S };
 	struct handover h;
-	struct iovec iov = { &h, sizeof(h) };
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
-	};
 	int fd, s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct cmsghdr *c;
 	ssize_t n;
 
 	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
@@ -581,17 +617,15 @@ static void __attribute__((noreturn)) be_instance(void)
 		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
 	if (send(s, l.instance, strlen(l.instance), MSG_NOSIGNAL) < 0)
 		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
-	n = recvmsg(s, &msg, MSG_CMSG_CLOEXEC);
+	n = recv_message(s, &h, sizeof(h), &fd);
 	if (n < 0)
 		die(EXIT_OS, "%s: %s", addr.sun_path, strerror(errno));
 	if (n != sizeof(h))
 		die(EXIT_PROTOCOL, "the launcher is another version");
 	if (h.error)
 		die(EXIT_PERM, "%s: %s", l.instance, strerror(h.error));
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS)
+	if (fd < 0)
 		die(EXIT_PROTOCOL, "the launcher sent no tenant");
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	close(s);
 	l.notify = notify_open();
 	if (l.notify >= 0)
@@ -777,7 +811,8 @@ static void on_instance(void)
 	if (n > 0) {
 		name[n] = '\0';
 		fd = answer(name, &peer, &h);
-		send_answer(conn, &h, fd);
+		if (send_message(conn, &h, sizeof(h), fd) < 0)
+			logm(L_WARNING, "an instance went away: %s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 	}
@@ -833,10 +868,13 @@ static void reap(void)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == l.starter)
+			die(EXIT_INTERNAL, "the starter of supervisors ended");
 		for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++)
 			if (t->used)
 				on_child(t, pid, status);
+	}
 }
 
 /* Workers that serve a client go on; the next one gets the new settings. */
@@ -940,12 +978,17 @@ int main(int argc, char **argv)
 	if (l.instance)
 		be_instance();
 	load_config();
+	start_starter();
 	open_control();
 	watch_signals();
 	make_run_dir();
 	listen_to_instances();
 	write_ready();
 	l.notify = notify_open();
+	/* CAP_KILL: to tell a supervisor, of another user, to end. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || confine_capabilities(1ull << CAP_KILL) < 0 ||
+	    confine_report(NULL) < 0 || CONFINE(launcher) < 0)
+		die(EXIT_OS, "no sandbox: %s", strerror(errno));
 	logm(L_INFO, "serving");
 	notify(l.notify, "READY=1");
 	for (;;)

@@ -327,25 +327,6 @@ static int become_worker(void *unused)
 	_exit(EXIT_OS);
 }
 
-/* An order and the ready descriptor that comes with it; 0 at the end. */
-static int take_order(int orders, struct order *order, int *ret_ready)
-{
-	struct iovec iov = { order, sizeof(*order) };
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
-	};
-
-	if (recvmsg(orders, &msg, MSG_CMSG_CLOEXEC) != sizeof(*order) || !CMSG_FIRSTHDR(&msg))
-		return 0;
-	memcpy(ret_ready, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(*ret_ready));
-	return 1;
-}
-
 static void __attribute__((noreturn)) be_starter(const struct supervisor *s, int orders)
 {
 	static char stack[64 * 1024] __attribute__((aligned(16)));
@@ -361,7 +342,7 @@ static void __attribute__((noreturn)) be_starter(const struct supervisor *s, int
 	/* The network namespace is the tenant's: empty, and dear to make. */
 	if (s->uid_first >= 0)
 		flags |= CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS;
-	while (take_order(orders, &order, &child.ready)) {
+	while (recv_message(orders, &order, sizeof(order), &child.ready) == sizeof(order)) {
 		child.uid = order.uid;
 		pid = clone(become_worker, stack + sizeof(stack), flags, NULL, &child.pid);
 		if (pid < 0)
@@ -395,23 +376,10 @@ static void start_starter(struct supervisor *s)
 static pid_t order_worker(struct supervisor *s, long long uid, int ready)
 {
 	struct order order = { .uid = uid };
-	struct iovec iov = { &order, sizeof(order) };
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int pid;
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &ready, sizeof(ready));
-	if (sendmsg(s->orders, &msg, MSG_NOSIGNAL) < 0 || read(s->orders, &pid, sizeof(pid)) != sizeof(pid))
+	if (send_message(s->orders, &order, sizeof(order), ready) < 0 ||
+	    read(s->orders, &pid, sizeof(pid)) != sizeof(pid))
 		die(EXIT_INTERNAL, "the starter of workers is gone");
 	return pid;
 }

@@ -820,6 +820,29 @@ START_TEST(escapes_end_the_supervisor)
 }
 END_TEST
 
+static void try_unshare(void) { unshare(CLONE_NEWUTS); }
+static void try_module(void) { syscall(SYS_init_module, NULL, 0, ""); }
+static void (*const of_launcher[])(void) = {
+	try_exec, try_fork, try_ptrace, try_setuid, try_userfaultfd, try_io_uring, try_unshare,
+	try_module,
+};
+
+#define NR_OF_LAUNCHER	(sizeof(of_launcher) / sizeof(of_launcher[0]))
+
+/* The first half of the loop; in the second nothing is loaded. */
+START_TEST(escapes_end_the_launcher)
+{
+	int filtered = _i < (int)NR_OF_LAUNCHER;
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(confine_report(NULL), 0);
+	if (filtered)
+		ck_assert_int_eq(CONFINE(launcher), 0);
+	of_launcher[_i % NR_OF_LAUNCHER]();
+	_exit(filtered ? 0 : EXIT_INTERNAL);
+}
+END_TEST
+
 /* Stacks of threads that ended are used again; names are the threads' own. */
 static void nothing(void *arg) { *(volatile int *)arg += 1; }
 
@@ -883,6 +906,10 @@ int main(void)
 	tcase_add_checked_fixture(t, start, NULL);
 	suite_add_tcase(s, t);
 	tcase_add_loop_exit_test(t, escapes_end_the_supervisor, EXIT_INTERNAL, 0, NR_ESCAPES);
+	/* exec() without a filter is another program's status. */
+	tcase_add_loop_exit_test(t, escapes_end_the_launcher, EXIT_INTERNAL, 0, NR_OF_LAUNCHER);
+	tcase_add_loop_exit_test(t, escapes_end_the_launcher, EXIT_INTERNAL, NR_OF_LAUNCHER + 1,
+				 2 * NR_OF_LAUNCHER);
 	tcase_add_loop_exit_test(t, escapes_without_a_sandbox, 0, 0, NR_ESCAPES);
 
 	runner = srunner_create(s);
