@@ -515,8 +515,12 @@ static void __attribute__((noreturn)) become_systemctl(const char *name)
 static void __attribute__((noreturn)) be_starter(int orders)
 {
 	struct order o;
+	sigset_t all;
 	int fd, pid;
 
+	/* It ends with the launcher. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "ksplit-start");
 	while (recv_message(orders, &o, sizeof(o), &fd) == sizeof(o)) {
 		/* As fork(), but for the parent. */

@@ -316,7 +316,10 @@ static int become_worker(void *unused)
 	/* No restartable sequences: one system call less in each thread. */
 	static char *env[] = { "GLIBC_TUNABLES=glibc.pthread.rseq=0", NULL };
 	char **args = worker_args();
+	sigset_t none;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	fcntl(child.s->tenant, F_SETFD, 0);
 	fcntl(child.ready, F_SETFD, 0);
 	if (child.uid < 0)
@@ -332,11 +335,12 @@ static void __attribute__((noreturn)) be_starter(const struct supervisor *s, int
 	static char stack[64 * 1024] __attribute__((aligned(16)));
 	int flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD;
 	struct order order;
-	sigset_t none;
+	sigset_t all;
 	int pid;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* It ends with the supervisor. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "kvm-vmmd-start");
 	child.s = s;
 	/* The network namespace is the tenant's: empty, and dear to make. */
