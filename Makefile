@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -23,6 +23,7 @@ help:
 	@echo 'make demo      boot a guest in unmodified QEMU on the split kernel, and compare;'
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
+	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
@@ -67,6 +68,10 @@ check: kernels image
 	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@tests/run $(TESTS)
 
+check-virsh: kernels image
+	@$(MAKE) --no-print-directory daemon
+	@tests/virsh/run $(TESTS)
+
 tcb: deps
 	@scripts/tcb
 
@@ -76,7 +81,10 @@ bench: kernels image
 
 lint: deps
 	@shellcheck -x scripts/setup scripts/tcb scripts/demo scripts/heavy scripts/build-kernel \
-		scripts/make-image scripts/make-guest scripts/lib.sh scripts/check-kvm-sites .ci/run tests/system/determinism tests/system/kvm-sites
+		scripts/make-image scripts/make-guest scripts/make-debian-image scripts/make-guest-disk \
+		scripts/lib.sh scripts/check-kvm-sites .ci/run \
+		tests/system/determinism tests/system/kvm-sites
+	@shellcheck -x -S warning tests/virsh/host tests/virsh/verbs
 
 # Where the programs go, and what is read or shown with them.
 install:

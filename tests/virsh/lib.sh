@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# In the machine, for the scripts beside this one: a result is a line
+# "RESULT<tab>name<tab>ok or FAILED<tab>what was seen".
+
+tab=$(printf '\t')
+work=$(mktemp -d)
+chmod 711 "$work"
+
+# check NAME COMMAND...: COMMAND stops at the first thing that fails; the last
+# line it prints is what was seen.
+check()
+{
+	name=$1
+	shift
+	# Not within a condition: that would turn -e off.
+	(set -e; "$@") > "$work/check" 2>&1
+	if [ $? = 0 ]; then
+		echo "RESULT$tab$name${tab}ok$tab$(tail -n 1 "$work/check")"
+	else
+		echo "RESULT$tab$name${tab}FAILED$tab$(grep -v '^$' "$work/check" | tail -n 3 | tr '\n' ' ')"
+	fi
+}
+
+# until_ok SECONDS COMMAND...: waiting costs no wall time
+until_ok()
+{
+	left=$(($1 * 2))
+	shift
+	while ! "$@"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || { echo "in vain: $*"; return 1; }
+		sleep 0.5
+	done
+}
+
+# equal WHAT GOT WANTED
+equal()
+{
+	[ "$2" = "$3" ] || { echo "$1: '$2', expected '$3'"; return 1; }
+}
+
+# more WHAT A B: A > B
+more()
+{
+	[ "$2" -gt "$3" ] || { echo "$1: $2, expected more than $3"; return 1; }
+}
+
+# shellcheck disable=SC2034	# by those who source this
+# Its profile would be compiled again for every file that comes or goes.
+unconfined="<seclabel type='none' model='apparmor'/>"
+
+# domain NAME [SECLABELS [ON_CRASH]]: the small guest, its console logged in $work
+domain()
+{
+	qemu-img create -q -f qcow2 "$work/$1.qcow2" 4M
+	: > "$work/$1.log"
+	chmod 666 "$work/$1.log" "$work/$1.qcow2"
+	cat > "$work/$1.xml" <<-X
+	<domain type='kvm'>
+	  <name>$1</name><memory unit='MiB'>96</memory><vcpu>1</vcpu>
+	  <os><type arch='x86_64' machine='pc'>hvm</type>
+	    <kernel>/vm/bzImage</kernel><initrd>/vm/initrd</initrd>
+	    <cmdline>console=ttyS0 quiet guest.serve</cmdline></os>
+	  <features><acpi/><apic/></features><cpu mode='host-passthrough'/>
+	  <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>${3:-destroy}</on_crash>
+	  <devices>
+	    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+	    <controller type='usb' model='none'/>
+	    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+	      <source file='$work/$1.qcow2'/><target dev='vda' bus='virtio'/></disk>
+	    <video><model type='none'/></video>
+	    <memballoon model='virtio'><stats period='1'/></memballoon>
+	    <serial type='pty'><log file='$work/$1.log'/><target port='0'/></serial>
+	    <console type='pty'><target type='serial' port='0'/></console>
+	  </devices>
+	  ${2:-}
+	</domain>
+	X
+}
+
+# What the guest said: of its last heartbeat, "beat N mem KB disks N".
+said() { tr -d '\r' < "$work/$1.log"; }
+count() { said "$1" | grep -c "$2"; }
+beat() { said "$1" | sed -n 's/^beat \([0-9]*\) mem.*/\1/p' | tail -n 1; }
+beat_mem() { said "$1" | sed -n 's/^beat .* mem \([0-9]*\) .*/\1/p' | tail -n 1; }
+beat_disks() { said "$1" | sed -n 's/^beat .* disks \([0-9]*\)$/\1/p' | tail -n 1; }
+
+alive() { [ "$(beat "$1")" -gt "$2" ] 2> /dev/null; }
+# goes_on NAME: the guest's heart beats
+goes_on()
+{
+	now=$(beat "$1")
+	until_ok 30 alive "$1" "${now:-0}"
+}
+up() { [ "$(count "$1" '^beat ')" -gt 0 ]; }
+begun() { [ "$(count "$1" '=== guest begin ===')" -ge "$2" ]; }
+state_is() { [ "$(virsh -q domstate "$1")" = "$2" ]; }
+in_state() { until_ok "${3:-60}" state_is "$1" "$2" || { equal state "$(virsh -q domstate "$1")" "$2"; }; }
+# The process of a domain that runs.
+qemu_of() { pgrep -f "guest=$1,"; }
+field() { sed -n "s/^$1: *//p" | head -n 1; }
