@@ -20,6 +20,7 @@
 #include <yaml.h>
 
 #include "config.h"
+#include "confine.h"
 #include "daemon.h"
 
 #define MAX_FILE	65536	/* bytes */
@@ -44,7 +45,7 @@ static int64_t count(const char *text, int64_t min, int64_t max)
 
 static int64_t parse_vms(const char *text)
 {
-	return count(text, 1, 4096);
+	return count(text, 1, TENANT_UIDS - 1);
 }
 
 static int64_t parse_vcpus(const char *text)
@@ -121,7 +122,7 @@ static const struct {
 	int64_t def, ceiling;
 } keys[CONFIG_NR_KEYS] = {
 	[CONFIG_MAX_VMS] = { "max-vms", DEFAULTS | CEILINGS | TENANT, parse_vms,
-		"a number from 1 to 4096", 64, 4096 },
+		"a number from 1 to 63", TENANT_UIDS - 1, TENANT_UIDS - 1 },
 	[CONFIG_MAX_VCPUS] = { "max-vcpus", DEFAULTS | CEILINGS | TENANT, parse_vcpus,
 		"a number from 1 to 65536", 512, 65536 },
 	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, parse_memory,

@@ -388,7 +388,7 @@ static long long service_uid(uid_t uid)
 static char **supervisor_args(uid_t uid, int tenant, const struct settings *set)
 {
 	static char numbers[5][24], hidden[CONFIG_FEATURE_WORDS * 32 * 5];
-	static char *args[20];
+	static char *args[24];
 	unsigned int bit, n = 0, len = 0, i = 0;
 
 #define NUMBER(option, value) do {						\
@@ -507,7 +507,7 @@ static void __attribute__((noreturn)) become_systemctl(const char *name)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	unit_name(name, unit, sizeof(unit));
-	execl(l.systemctl, "systemctl", "start", "--no-block", "--quiet", unit, (char *)NULL);
+	execl(l.systemctl, "systemctl", "start", "--quiet", unit, (char *)NULL);
 	logm(L_ERR, "%s: %s", l.systemctl, strerror(errno));
 	_exit(EXIT_OS);
 }

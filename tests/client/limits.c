@@ -7,6 +7,7 @@
  *	limits vcpus N		make N vCPUs
  *	limits opens N		open /dev/kvm N times
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -263,7 +263,7 @@ EOF
 #!/bin/bash
 echo "\$*" >> "$dir/systemctl.log"
 [ ! -e "$dir/no-systemctl" ] || exit 4
-name=\${4#kvm-vmmd@}
+name=\${3#kvm-vmmd@}
 SHIM_LOG=$dir/shim NOTIFY_SOCKET=$dir/notify "$bin/kvm-split-launcher" --supervisor "$dir/supervisor" \\
 	--run-dir "$dir/rundir" --instance "\$(printf "\${name%.service}")" < /dev/null >> "$dir/log4" 2>&1 &
 EOF
@@ -279,7 +279,7 @@ EOF
 	check 'socket of root alone' test "$(stat -c %a:%u "$dir/rundir/launcher")" = 600:0
 	want 33
 	check 'service asked for' until_true 5 grep -qxF \
-		'start --no-block --quiet kvm-vmmd@www\x2ddata.service' "$dir/systemctl.log"
+		'start --quiet kvm-vmmd@www\x2ddata.service' "$dir/systemctl.log"
 	check 'service runs' until_true 5 grep -qx '33 2000008448 2000008448 2000008448 1' "$dir/supervised"
 	want 33
 	want 33
