@@ -4,7 +4,9 @@
  *
  * Nobody publishes anything: a supervisor is a process that holds a tenant of
  * the stub, a worker one that holds a session, and only root's device gives
- * either. So a process that merely calls itself kvm-vmm is none.
+ * either. So a process that merely calls itself kvm-vmm is none. The kernel does not
+ * tell which client a worker serves; but a worker is in its client's control group,
+ * and serves the client's user, so where there is one client that fits it is that.
  *
  * Invariant: a process that ends while it is looked at is left out.
  */
@@ -23,8 +25,8 @@
 
 /* What a process holds of the stub. */
 struct holds {
-	int tenants, sessions, vms, vcpus;
-	int vm_fd;
+	int tenants, sessions, vms, vcpus;	/* of a supervisor or worker */
+	int client_vms, client_vcpus;		/* of a client */
 };
 
 static FILE *open_proc(long pid, const char *name)
@@ -86,7 +88,6 @@ static int look_at_fds(long pid, struct holds *ret)
 	ssize_t n;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->vm_fd = -1;
 	snprintf(path, sizeof(path), "%s/%ld/fd", proc_dir, pid);
 	dir = opendir(path);
 	if (!dir)
@@ -99,10 +100,9 @@ static int look_at_fds(long pid, struct holds *ret)
 		ret->tenants += !strcmp(link, "anon_inode:kvm-split-tenant");
 		ret->sessions += !strcmp(link, "anon_inode:kvm-split-session");
 		ret->vcpus += !strcmp(link, "anon_inode:kvm-split-vcpu");
-		if (!strcmp(link, "anon_inode:kvm-split-vm")) {
-			ret->vms++;
-			ret->vm_fd = atoi(e->d_name);
-		}
+		ret->vms += !strcmp(link, "anon_inode:kvm-split-vm");
+		ret->client_vms += !strcmp(link, "anon_inode:kvm-vm");
+		ret->client_vcpus += !strncmp(link, "anon_inode:kvm-vcpu:", 20);
 	}
 	closedir(dir);
 	return 0;
@@ -169,9 +169,68 @@ static void set_tenant(json_t *o, long long uid)
 	set_number(o, "uid", uid);
 }
 
+/* The control group of the second version. */
+static json_t *cgroup_of(long pid)
+{
+	FILE *f = open_proc(pid, "cgroup");
+	json_t *name = json_null();
+	char line[4096];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::", 3))
+			name = json_string(line + 3);
+	}
+	if (f)
+		fclose(f);
+	return name;
+}
+
+static json_t *client(long pid, const struct holds *h)
+{
+	json_t *o = json_object();
+
+	set_number(o, "pid", pid);
+	set_number(o, "uid", proc_value(pid, "status", "Uid"));
+	set_number(o, "vms", h->client_vms);
+	set_number(o, "vcpus", h->client_vcpus);
+	json_object_set_new(o, "cgroup", cgroup_of(pid));
+	return o;
+}
+
+static int fits(const json_t *worker, const json_t *client)
+{
+	static const char * const same[] = { "uid", "vms", "vcpus", "cgroup" };
+	size_t i;
+
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		if (!json_equal(json_object_get(worker, same[i]), json_object_get(client, same[i])))
+			return 0;
+	return 1;
+}
+
+/* Name each worker's client where only one can be it. */
+static void find_clients(json_t *host)
+{
+	json_t *w, *c, *found;
+	size_t i, j;
+	int n;
+
+	json_array_foreach(json_object_get(host, "workers"), i, w) {
+		n = 0;
+		json_array_foreach(json_object_get(host, "clients"), j, c) {
+			if (!fits(w, c))
+				continue;
+			found = c;
+			n++;
+		}
+		if (n == 1)
+			json_object_set(w, "client", json_object_get(found, "pid"));
+	}
+}
+
 static json_t *worker(long pid, const struct holds *h)
 {
-	char fdinfo[32];
 	double cpu, age;
 	json_t *o;
 
@@ -180,12 +239,12 @@ static json_t *worker(long pid, const struct holds *h)
 	o = json_object();
 	set_number(o, "vm", pid);
 	set_tenant(o, option_of(pid, "--uid"));
-	snprintf(fdinfo, sizeof(fdinfo), "fdinfo/%d", h->vm_fd);
-	set_number(o, "client", h->vms ? proc_value(pid, fdinfo, "client") : -1);
+	set_number(o, "client", -1);
 	set_number(o, "vms", h->vms);
 	set_number(o, "vcpus", h->vcpus);
 	set_number(o, "memory", guest_memory(pid));
 	set_number(o, "rss", proc_value(pid, "status", "VmRSS") * 1024);
+	json_object_set_new(o, "cgroup", cgroup_of(pid));
 	set_number(o, "service_uid", proc_value(pid, "status", "Uid"));
 	json_object_set_new(o, "cpu", json_real(cpu));
 	json_object_set_new(o, "age", json_real(age));
@@ -218,8 +277,10 @@ static void look_at(json_t *host, long pid)
 			json_object_set_new(host, "launcher", json_integer(pid));
 		return;
 	}
-	if (strncmp(comm, "kvm-vmm", 7) || look_at_fds(pid, &h) < 0)
+	if (look_at_fds(pid, &h) < 0)
 		return;
+	if (h.client_vms)
+		json_array_append_new(json_object_get(host, "clients"), client(pid, &h));
 	/* Null if it has just ended; then nothing is appended. */
 	if (h.sessions)
 		json_array_append_new(json_object_get(host, "workers"), worker(pid, &h));
@@ -230,11 +291,12 @@ static void look_at(json_t *host, long pid)
 /**
  * host_scan() - what runs now
  *
- * Return: "launcher" (null or a process id), "supervisors" and "workers".
+ * Return: "launcher" (null or a process id), "supervisors", "workers" and "clients".
  */
 json_t *host_scan(void)
 {
-	json_t *host = json_pack("{s:n, s:[], s:[]}", "launcher", "supervisors", "workers");
+	json_t *host = json_pack("{s:n, s:[], s:[], s:[]}", "launcher", "supervisors", "workers",
+				 "clients");
 	DIR *dir = opendir(proc_dir);
 	struct dirent *e;
 
@@ -246,6 +308,7 @@ json_t *host_scan(void)
 		if (isdigit((unsigned char)*e->d_name))
 			look_at(host, atol(e->d_name));
 	closedir(dir);
+	find_clients(host);
 	return host;
 }
 
