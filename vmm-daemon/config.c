@@ -122,7 +122,7 @@ static const struct {
 	int64_t def, ceiling;
 } keys[CONFIG_NR_KEYS] = {
 	[CONFIG_MAX_VMS] = { "max-vms", DEFAULTS | CEILINGS | TENANT, parse_vms,
-		"a number from 1 to 63", TENANT_UIDS - 1, TENANT_UIDS - 1 },
+		"a number from 1 to 255", 64, TENANT_UIDS - 1 },
 	[CONFIG_MAX_VCPUS] = { "max-vcpus", DEFAULTS | CEILINGS | TENANT, parse_vcpus,
 		"a number from 1 to 65536", 512, 65536 },
 	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, parse_memory,

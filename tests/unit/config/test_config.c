@@ -89,7 +89,7 @@ START_TEST(defaults)
 	c = load(0);
 	ck_assert_int_eq(c.n[CONFIG_UID_BASE], 2000000000);
 	ck_assert_int_eq(c.n[CONFIG_MAX_TENANTS], 64);
-	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_VMS], 63);
+	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_VMS], 64);
 	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_VCPUS], 512);
 	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_MEMORY], CONFIG_NO_LIMIT);
 	ck_assert_int_eq(c.defaults.n[CONFIG_NESTED], 1);
@@ -301,7 +301,7 @@ START_TEST(old_stays)
 	unlink(tenant);
 	new = load(0);
 	config_keep(&new, &old);
-	ck_assert_int_eq(config_settings(&new, "alice")->n[CONFIG_MAX_VMS], 63);
+	ck_assert_int_eq(config_settings(&new, "alice")->n[CONFIG_MAX_VMS], 64);
 	config_free(&old);
 	config_free(&new);
 }
