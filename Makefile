@@ -28,7 +28,7 @@ help:
 	@echo 'make bench     compare with in-tree KVM in instructions'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
 	@echo 'make install   install the daemons below DESTDIR'
-	@echo 'make lint      static checks of scripts'
+	@echo 'make lint      static checks of scripts and of the kernel code'
 	@echo 'make clean     remove everything built but the kernel trees'
 
 deps:
@@ -79,12 +79,13 @@ bench: kernels image
 	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@tests/bench/run
 
-lint: deps
-	@shellcheck -x scripts/setup scripts/tcb scripts/demo scripts/heavy scripts/build-kernel \
-		scripts/make-image scripts/make-guest scripts/make-debian-image scripts/make-guest-disk \
-		scripts/lib.sh scripts/check-kvm-sites .ci/run \
-		tests/system/determinism tests/system/kvm-sites
-	@shellcheck -x -S warning tests/virsh/host tests/virsh/verbs
+# Every shell script; what is in ring 0, by the kernel's own rules. Ignored: KSPLIT_STATS, which is a list; what
+# vmenter.S declares nowhere; asm goto; __initconst of an array of const pointers.
+lint: tree
+	@git ls-files scripts tests .ci | xargs grep -lE '^#!/bin/(ba)?sh' | \
+		xargs shellcheck -x -P SCRIPTDIR -P tests/system
+	@cd build/linux-split && perl scripts/checkpatch.pl --terse -q --no-summary --no-tree --max-line-length=100 \
+		--ignore COMPLEX_MACRO,AVOID_EXTERNS,SPACING,INIT_ATTRIBUTE -f ../../kvm-split/*.h ../../kvm-split/*/*.[ch]
 
 # Where the programs go, and what is read or shown with them.
 install:

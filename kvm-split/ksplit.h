@@ -165,8 +165,7 @@ struct ksplit_vm {
 	struct xarray vcpus;		/* by number, RCU readers */
 
 	struct mutex slots_lock;
-	struct list_head slots;		/* RCU-less: writers under slots_lock and
-					 * mmu_lock, readers under either */
+	struct list_head slots;		/* written under both locks, read under either */
 	u32 nr_slots;
 	u32 window_pages;		/* pinned, <= KSPLIT_WINDOW_PAGES */
 	bool windows_stale;		/* notifier marked pages; zap them */
@@ -257,8 +256,7 @@ enum ksplit_fault_result {
 
 struct ksplit_ept_fault {
 	u64 gpa;
-	u64 qualification;		/* in: hardware's; out: of the worker's
-					 * tables, for VIOLATION */
+	u64 qualification;		/* in: hardware's; VIOLATION: of the worker's tables */
 	u64 backing;			/* out: window address, for BACKING */
 	bool backing_write;
 };
@@ -284,11 +282,15 @@ void ksplit_hw_put(void);
 struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 				   struct mm_struct *owner);
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id);
-/* The worker's descriptor; takes over the reference to the vCPU, if any, or to
- * the VM. */
+/*
+ * The worker's descriptor; takes over the reference to the vCPU, if any, or to
+ * the VM.
+ */
 int ksplit_vm_fd(struct ksplit_vm *vm, struct ksplit_vcpu *vcpu);
-/* Every later run, block and call fails; kicks all vCPUs.  Any context that
- * may not sleep included. */
+/*
+ * Every later run, block and call fails; kicks all vCPUs.  Any context that
+ * may not sleep included.
+ */
 void ksplit_vm_kill(struct ksplit_vm *vm);
 void ksplit_vm_put(struct ksplit_vm *vm);
 void ksplit_vcpu_put(struct ksplit_vcpu *vcpu);
@@ -304,9 +306,11 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set);
 /* Sticky: the next entry leaves at once, a sleep ends.  Any context. */
 void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu);
-/* Forces every vCPU of the VM out of guest mode and waits until it has left.
+/*
+ * Forces every vCPU of the VM out of guest mode and waits until it has left.
  * With vm->tlb_gen raised before, no CPU uses an older translation when this
- * returns.  Interrupts must be on; spinlocks may be held. */
+ * returns.  Interrupts must be on; spinlocks may be held.
+ */
 void ksplit_vm_kick_sync(struct ksplit_vm *vm);
 
 /* ------------------------------------------------------- back/mem.c -- */
@@ -334,13 +338,17 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
 void ksplit_windows_sync(struct ksplit_vm *vm);
-/* The slot of that key, or whose window holds addr, or NULL.  Under mmu_lock or
- * slots_lock. */
+/*
+ * The slot of that key, or whose window holds addr, or NULL.  Under mmu_lock or
+ * slots_lock.
+ */
 struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key);
 u64 ksplit_slot_pages(struct ksplit_vm *vm, u64 key);	/* 4 KiB pages; 0: no such slot */
 struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
-/* Under mmu_lock: whether what was looked up in the owner's [start, end) since
- * invalidate_seq was @seq may be out of date. */
+/*
+ * Under mmu_lock: whether what was looked up in the owner's [start, end) since
+ * invalidate_seq was @seq may be out of date.
+ */
 bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end);
 
 /* ------------------------------------------------------- back/ept.c -- */
@@ -351,17 +359,23 @@ bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end);
  */
 int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key);
 void ksplit_root_unload(struct ksplit_vcpu *vcpu);
-/* Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns
- * enum ksplit_fault_result, -EFAULT or -ENOMEM. */
+/*
+ * Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns
+ * enum ksplit_fault_result, -EFAULT or -ENOMEM.
+ */
 int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
 long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
-/* Under mmu_lock: takes the owner's range [start, end) out of every root and
- * every CPU. */
+/*
+ * Under mmu_lock: takes the owner's range [start, end) out of every root and
+ * every CPU.
+ */
 void ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
-/* Under mmu_lock: detaches every root / every root that is not linear, and
- * flushes the CPUs.  Returns whether there was one. */
+/*
+ * Under mmu_lock: detaches every root / every root that is not linear, and
+ * flushes the CPUs.  Returns whether there was one.
+ */
 bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */

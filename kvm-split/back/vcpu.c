@@ -533,7 +533,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	 * ksplit_vm_kick_sync(): they write, then look at mode.
 	 */
 	WRITE_ONCE(vcpu->mode, KSPLIT_IN_GUEST);
-	smp_mb();
+	smp_mb();	/* see above */
 	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) ||
 	    read_thread_flags() & KSPLIT_WORK) {
 		WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
@@ -676,8 +676,7 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	return r;
 }
 
-/* Returns 1 if the stub consumed the exit, 0 if it is the worker's, or an
- * error. */
+/* Returns 1 if the stub consumed the exit, 0 if it is the worker's, or an error. */
 static int ksplit_handle_exit(struct ksplit_vcpu *vcpu,
 			      struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
 {
@@ -799,7 +798,7 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 
 	for (;;) {
 		/* Whatever its client is bound to now. */
-		if (vcpu->followed != jiffies) {
+		if (time_after(jiffies, vcpu->followed)) {
 			vcpu->followed = jiffies;
 			ksplit_channel_follow(&vcpu->chan);
 		}

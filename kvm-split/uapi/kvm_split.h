@@ -138,8 +138,7 @@ enum ksplit_op {
 	KSPLIT_OP_NONE,
 	KSPLIT_OP_IOCTL,	/* cmd, arg; prefetched bytes of [arg, ..) */
 	KSPLIT_OP_READ,		/* read/pread: arg = offset, len = bytes */
-	KSPLIT_OP_RELEASE,	/* the client's last reference is gone; there is
-				 * no reply */
+	KSPLIT_OP_RELEASE,	/* the client's last reference is gone; no reply */
 };
 
 /* Kinds of client files. */
@@ -326,8 +325,7 @@ enum ksplit_flush_what {
 	KSPLIT_FLUSH_ALL,	/* every root of the VM */
 	KSPLIT_FLUSH_BACKING,	/* leaves that map window range [start, end) */
 	KSPLIT_FLUSH_ROOT,	/* one root; also when its page is freed */
-	KSPLIT_FLUSH_NONLINEAR,	/* roots that are not an image of the slots
-				 * (nested ones) */
+	KSPLIT_FLUSH_NONLINEAR,	/* roots that are no image of the slots (nested) */
 };
 
 #define KSPLIT_WINDOW_FAULT	_IOWR(KSPLITIO, 0x31, struct ksplit_fault)
