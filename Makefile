@@ -83,7 +83,7 @@ bench: kernels image
 # vmenter.S declares nowhere; asm goto; __initconst of an array of const pointers.
 lint: tree
 	@git ls-files scripts tests .ci | xargs grep -lE '^#!/bin/(ba)?sh' | \
-		xargs shellcheck -x -P SCRIPTDIR -P tests/system
+		xargs shellcheck -x -S warning -P SCRIPTDIR -P tests/system
 	@cd build/linux-split && perl scripts/checkpatch.pl --terse -q --no-summary --no-tree --max-line-length=100 \
 		--ignore COMPLEX_MACRO,AVOID_EXTERNS,SPACING,INIT_ATTRIBUTE -f ../../kvm-split/*.h ../../kvm-split/*/*.[ch]
 
