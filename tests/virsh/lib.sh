@@ -72,7 +72,7 @@ domain()
 	      <source file='$work/$1.qcow2'/><target dev='vda' bus='virtio'/></disk>
 	    <video><model type='none'/></video>
 	    <memballoon model='virtio'><stats period='1'/></memballoon>
-	    <serial type='pty'><log file='$work/$1.log'/><target port='0'/></serial>
+	    <serial type='pty'><log file='$work/$1.log' append='on'/><target port='0'/></serial>
 	    <console type='pty'><target type='serial' port='0'/></console>
 	  </devices>
 	  ${2:-}
@@ -82,7 +82,7 @@ domain()
 
 # What the guest said: of its last heartbeat, "beat N mem KB disks N".
 said() { tr -d '\r' < "$work/$1.log"; }
-count() { said "$1" | grep -c "$2"; }
+count() { said "$1" | grep -c "$2" || true; }
 beat() { said "$1" | sed -n 's/^beat \([0-9]*\) mem.*/\1/p' | tail -n 1; }
 beat_mem() { said "$1" | sed -n 's/^beat .* mem \([0-9]*\) .*/\1/p' | tail -n 1; }
 beat_disks() { said "$1" | sed -n 's/^beat .* disks \([0-9]*\)$/\1/p' | tail -n 1; }
