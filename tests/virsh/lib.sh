@@ -100,4 +100,4 @@ state_is() { [ "$(virsh -q domstate "$1")" = "$2" ]; }
 in_state() { until_ok "${3:-60}" state_is "$1" "$2" || { equal state "$(virsh -q domstate "$1")" "$2"; }; }
 # The process of a domain that runs.
 qemu_of() { pgrep -f "guest=$1,"; }
-field() { sed -n "s/^$1: *//p" | head -n 1; }
+field() { sed -n "s/^$1: *//p" | sed "s/ *$//" | head -n 1; }
