@@ -51,6 +51,8 @@
 #define SHORT_LIFE_MS	5000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	60000
+/* An open of /dev/kvm waits five seconds; some of them for the worker to start. */
+#define PATIENCE_MS	4000
 /* A service that does not ask for its tenant by then is not coming. */
 #define START_LIMIT_MS	10000
 #define ANSWER_LIMIT_S	5
@@ -346,7 +348,7 @@ static struct tenant *find_tenant(uid_t uid)
 		running += t->used && (t->pid || t->coming);
 		/* Entries without a supervisor only remember failures. */
 		if (!unused && (!t->used || (!t->pid && !t->coming && !t->helper &&
-						now_ms() >= t->not_before)))
+						!t->wanted && now_ms() >= t->not_before)))
 			unused = t;
 	}
 	if (!unused || running >= l.config.n[CONFIG_MAX_TENANTS])
@@ -557,6 +559,8 @@ static void start_starter(void)
 	l.orders = pair[0];
 }
 
+static void on_want(uid_t uid);
+
 /* The new child's process id, or a negative errno. */
 static pid_t order(const struct tenant *t, uid_t service, int fd)
 {
@@ -575,8 +579,14 @@ static void fork_supervisor(struct tenant *t)
 	long long service = service_uid(t->uid);
 	int fd = bind_tenant(t);
 
+	if (fd == -EEXIST) {
+		/* Its last supervisor's descriptor is about to go. */
+		note_failure(t);
+		on_want(t->uid);
+		return;
+	}
 	if (fd < 0) {
-		deny(t->uid, fd == -EEXIST ? EAGAIN : -fd);
+		deny(t->uid, -fd);
 		return;
 	}
 	t->started = now_ms();
@@ -586,7 +596,7 @@ static void fork_supervisor(struct tenant *t)
 		logm(L_ERR, "%s: fork: %s", t->name, strerror(-t->pid));
 		t->pid = 0;
 		note_failure(t);
-		deny(t->uid, EAGAIN);
+		deny(t->uid, EBUSY);
 		return;
 	}
 	logm(L_INFO, "%s: supervisor %d runs as uid %lld", t->name, t->pid, service);
@@ -603,7 +613,7 @@ static void start_service(struct tenant *t)
 		t->helper = 0;
 		t->coming = 0;
 		note_failure(t);
-		deny(t->uid, EAGAIN);
+		deny(t->uid, EBUSY);
 	}
 }
 
@@ -750,8 +760,12 @@ static void on_want(uid_t uid)
 		t->coming = 0;
 		note_failure(t);
 	}
+	/* Held back rather than refused, if the open lasts that long. */
+	t->wanted = now_ms() < t->not_before && t->not_before - now_ms() < PATIENCE_MS;
+	if (t->wanted)
+		return;
 	if (now_ms() < t->not_before) {
-		deny(uid, EAGAIN);
+		deny(uid, EBUSY);
 		return;
 	}
 	if (l.systemctl)
@@ -862,7 +876,7 @@ static void on_child(struct tenant *t, pid_t pid, int status)
 		logm(L_ERR, "%s: systemctl: %s %d", t->name, how, code);
 		t->coming = 0;
 		note_failure(t);
-		deny(t->uid, EAGAIN);
+		deny(t->uid, EBUSY);
 	}
 }
 
@@ -940,6 +954,24 @@ static void on_signal(void)
 	reap();
 }
 
+/* A tenant that is wanted and has nothing under way. */
+static int held_back(const struct tenant *t)
+{
+	return t->used && t->wanted && !t->pid && !t->coming;
+}
+
+/* How long to sleep, ms; -1: until something happens. */
+static int patience(long long now)
+{
+	const struct tenant *t;
+	long long wait = -1;
+
+	for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++)
+		if (held_back(t) && (wait < 0 || t->not_before - now < wait))
+			wait = t->not_before > now ? t->not_before - now : 0;
+	return wait;
+}
+
 static void step(void)
 {
 	static struct pollfd p[3 + MAX_TENANTS];
@@ -956,8 +988,13 @@ static void step(void)
 		p[3 + n] = (struct pollfd){ .fd = t->pidfd, .events = POLLIN };
 		of[n++] = t;
 	}
-	if (poll(p, 3 + n, -1) < 0 && errno != EINTR)
+	if (poll(p, 3 + n, patience(now_ms())) < 0 && errno != EINTR)
 		die(EXIT_OS, "poll: %s", strerror(errno));
+	for (t = l.tenants; t < l.tenants + MAX_TENANTS; t++)
+		if (held_back(t) && now_ms() >= t->not_before) {
+			t->wanted = 0;
+			on_want(t->uid);
+		}
 	for (i = 0; i < n; i++)
 		if (p[3 + i].revents)
 			on_service_end(of[i]);

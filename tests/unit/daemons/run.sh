@@ -52,6 +52,16 @@ count_is()	# N TEXT FILE: so many lines of it match
 	[ "$(grep -c "$2" "$3")" = "$1" ]
 }
 
+one_line()	# TEXT FILE
+{
+	[ "$(grep -c "$1" "$2")" = 1 ]
+}
+
+two_lines()	# TEXT FILE
+{
+	[ "$(grep -c "$1" "$2")" = 2 ]
+}
+
 status_is()	# STATUS COMMAND...
 {
 	local want=$1
@@ -249,7 +259,15 @@ EOF
 	want 65534
 	check 'started again' until_true 5 grep -q 'nobody: supervisor .* status 3' "$dir/log2"
 	want 65534
-	check 'but not at once' until_true 5 grep -qx 'deny 65534 11' "$dir/shim"
+	sleep 0.3
+	check 'but not at once' one_line 'nobody: supervisor .* status 3' "$dir/log2"
+	check 'held back' until_true 5 two_lines 'nobody: supervisor .* status 3' "$dir/log2"
+	check 'not refused' status_is 1 grep -q 'deny 65534' "$dir/shim"
+	for _ in 1 2 3 4 5 6 7 8; do
+		want 65534
+		sleep 1
+	done
+	check 'for so long' until_true 5 grep -qx 'deny 65534 16' "$dir/shim"
 
 	kill -TERM $launcher
 	wait $launcher
@@ -299,7 +317,7 @@ EOF
 	: > "$dir/no-systemctl"
 	want 0
 	check 'systemctl fails' until_true 5 grep -q 'root: systemctl: status 4' "$dir/log3"
-	check 'refused' until_true 5 grep -qx 'deny 0 11' "$dir/shim"
+	check 'refused' until_true 5 grep -qx 'deny 0 16' "$dir/shim"
 	n=$(wc -l < "$dir/systemctl.log")
 	want 0
 	sleep 0.2
