@@ -57,17 +57,7 @@ struct words {
 /* What KVM_RUN does, by run->request_interrupt_window. */
 enum { RUN_OUT, RUN_IN, RUN_BAD, RUN_HANG, RUN_SIGNAL, RUN_SLOW };
 
-static const char *test;
-
-#define CHECK(cond)							\
-	do {								\
-		if (!(cond)) {						\
-			printf("%s: FAILED at line %d: %s (errno %d)\n",\
-			       test, __LINE__, #cond, errno);		\
-			fflush(stdout);					\
-			_exit(1);					\
-		}							\
-	} while (0)
+#include "attack.h"
 
 static double now(void)
 {
@@ -932,25 +922,8 @@ int main(int argc, char **argv)
 {
 	int failed = 0;
 
-	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
-		pid_t pid;
-
-		test = tests[i].name;
-		if (argc > 1 && strcmp(argv[1], test))
-			continue;
-		fflush(stdout);
-		/* A group of its own, of which nothing is to survive. */
-		pid = fork();
-		if (!pid) {
-			setpgid(0, 0);
-			tests[i].run();
-			printf("%s: ok\n", test);
-			fflush(stdout);
-			_exit(0);
-		}
-		failed |= exit_of(pid);
-		kill(-pid, SIGKILL);
-		usleep(100000);
-	}
+	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		if (argc <= 1 || !strcmp(argv[1], tests[i].name))
+			failed |= run_test(tests[i].name, tests[i].run);
 	return failed ? 1 : 0;
 }

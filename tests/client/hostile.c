@@ -65,17 +65,7 @@ struct words {
 
 #define TST_DO		_IOWR(KVMIO, 0xf0, struct words)
 
-static const char *test;
-
-#define CHECK(cond)							\
-	do {								\
-		if (!(cond)) {						\
-			printf("%s: FAILED at line %d: %s (errno %d)\n",\
-			       test, __LINE__, #cond, errno);		\
-			fflush(stdout);					\
-			_exit(1);					\
-		}							\
-	} while (0)
+#include "attack.h"
 
 static uint64_t rnd_state = 0x9e3779b97f4a7c15ull;
 
@@ -1250,32 +1240,11 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	int failed = 0, status;
+	int failed = 0;
 
-	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
-		pid_t pid;
-
-		test = tests[i].name;
-		if (argc > 1 && strcmp(argv[1], test))
-			continue;
-		fflush(stdout);
-		/* A group of its own, of which nothing is to survive. */
-		pid = fork();
-		if (!pid) {
-			setpgid(0, 0);
-			tests[i].run();
-			printf("%s: ok\n", test);
-			fflush(stdout);
-			_exit(0);
-		}
-		waitpid(pid, &status, 0);
-		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-			printf("%s: status %#x\n", test, status);
-			failed = 1;
-		}
-		kill(-pid, SIGKILL);
-		usleep(300000);
-	}
+	for (unsigned int i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		if (argc <= 1 || !strcmp(argv[1], tests[i].name))
+			failed |= run_test(tests[i].name, tests[i].run);
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	test = "end";
 	for (int i = 0; i < 50 && left(); i++)
