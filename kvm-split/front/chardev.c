@@ -341,17 +341,19 @@ static struct miscdevice kvm_dev = {
 
 static struct cdev kvm_cdev;
 
-/* Parameters of kvm_intel, read-only, for tools that look there. */
-#undef MODULE_PARAM_PREFIX
-#define MODULE_PARAM_PREFIX "kvm_intel."
+/* Parameters of kvm and kvm_intel, read-only, for tools that look there. */
+#define PARAM(module, name, type, value) \
+	__module_param_call(module ".", name, &param_ops_##type, &value, 0444, -1, 0)
 
 static bool yes, no;
 
-module_param_named(nested, yes, bool, 0444);
-module_param_named(ept, yes, bool, 0444);
-module_param_named(unrestricted_guest, yes, bool, 0444);
-module_param_named(vpid, yes, bool, 0444);
-module_param_named(enable_apicv, no, bool, 0444);
+PARAM("kvm", enable_pmu, bool, no);
+PARAM("kvm", force_emulation_prefix, byte, no);
+PARAM("kvm_intel", enable_apicv, bool, no);
+PARAM("kvm_intel", ept, bool, yes);
+PARAM("kvm_intel", nested, bool, yes);
+PARAM("kvm_intel", unrestricted_guest, bool, yes);
+PARAM("kvm_intel", vpid, bool, yes);
 
 /**
  * ksplit_front_init() - Make /dev/kvm-split and /dev/kvm
