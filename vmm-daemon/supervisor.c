@@ -601,6 +601,21 @@ static void step(struct supervisor *s)
 		s->spare_at = 0;
 }
 
+/* As the kernel's cpu_smt_possible(); where it does not say, they may share cores. */
+static void look_for_smt(struct supervisor *s)
+{
+	int fd = open("/sys/devices/system/cpu/smt/control", O_RDONLY | O_CLOEXEC);
+	char word[16];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = read(fd, word, sizeof(word));
+	close(fd);
+	if (n >= 8 && (!memcmp(word, "forceoff", 8) || !memcmp(word, "notsuppo", 8)))
+		pass(s, "--no-smt");
+}
+
 /* From here on there is one program, for workers, and no file. */
 static void give_up_files(struct supervisor *s)
 {
@@ -625,6 +640,7 @@ int main(int argc, char **argv)
 	static struct supervisor s;
 
 	parse_options(&s, argc, argv);
+	look_for_smt(&s);
 	if (s.notify >= 0)
 		fcntl(s.notify, F_SETFD, FD_CLOEXEC);
 	give_up_files(&s);

@@ -41,6 +41,7 @@ static const char usage[] =
 "  --no-nested    offer guests no VMX\n"
 "  --hide N,...   offer guests none of these CPU features, by their numbers in\n"
 "                 the kernel's cpufeatures.h\n"
+"  --no-smt       the host's CPUs never share a core\n"
 "  --max-memory N most guest memory, in bytes\n"
 "  --log-level N  log up to this level of syslog(3), default 6\n"
 "  --insecure     run as root and without a sandbox, for debugging\n"
@@ -111,6 +112,7 @@ static struct options parse_options(int argc, char **argv)
 		{ "uid",	required_argument, NULL, 'u' },
 		{ "no-nested",	no_argument,	   NULL, 'n' },
 		{ "hide",	required_argument, NULL, 'H' },
+		{ "no-smt",	no_argument,	   NULL, 's' },
 		{ "max-memory",	required_argument, NULL, 'm' },
 		{ "log-level",	required_argument, NULL, 'l' },
 		{ "insecure",	no_argument,	   NULL, 'i' },
@@ -140,6 +142,9 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'H':
 			hide_features(optarg);
+			break;
+		case 's':
+			ksplit_no_smt();
 			break;
 		case 'm':
 			ksplit_window_most = number_option("max-memory", optarg, LLONG_MAX);

@@ -41,6 +41,13 @@ void ksplit_libkvm_seal(void);
  */
 int ksplit_hide_feature(unsigned int bit);
 
+/**
+ * ksplit_no_smt() - the host's CPUs will never share a core
+ *
+ * Otherwise they may. To be called before clients are served.
+ */
+void ksplit_no_smt(void);
+
 /** ksplit_info() - the processor as the machine described it at the start */
 const struct ksplit_info *ksplit_info(void);
 

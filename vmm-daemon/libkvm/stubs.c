@@ -41,6 +41,7 @@
 #include <asm/vmx.h>
 
 #include "cpu_host.h"
+#include "libkvm.h"
 
 /* -------------------------------------------------- a kernel that runs -- */
 
@@ -146,10 +147,16 @@ bool gds_ucode_mitigated(void)
 	return false;
 }
 
-/* Not known for sure: siblings may share a core. */
+static bool smt_possible = true;
+
+void ksplit_no_smt(void)
+{
+	smt_possible = false;
+}
+
 bool cpu_smt_possible(void)
 {
-	return true;
+	return smt_possible;
 }
 
 /* ------------------------------------------------- memory types, e820 -- */
