@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -24,6 +24,7 @@ help:
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
+	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
@@ -71,6 +72,13 @@ check: kernels image
 check-virsh: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@tests/virsh/run $(TESTS)
+
+selftests: tree
+	@$(HEAVY) $@ $(MAKE) --no-print-directory -C tests/selftests O=$(CURDIR)/build/selftests
+
+check-selftests: kernels image selftests
+	@$(MAKE) --no-print-directory daemon
+	@tests/selftests/run $(TESTS)
 
 tcb: deps
 	@scripts/tcb
