@@ -197,7 +197,8 @@ static long serve_ioctl(struct ksplit_call *call, __u64 arg)
 		return set_slot(call, arg);
 	case KSPLIT_TREAT_RUN:
 		call->no_copy = 1;
-		break;
+		ksplit_thread_waited(1, arg);
+		return ksplit_file_ioctl(call->handle, call->cmd, 0);
 	case KSPLIT_TREAT_KVM:
 		break;
 	}

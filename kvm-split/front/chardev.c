@@ -262,7 +262,7 @@ static long run(struct ksplit_file *f)
 	if (sigset)
 		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
 	ksplit_count(calls_run);
-	r = forward(f, KSPLIT_OP_IOCTL, KVM_RUN, 0, NULL, 0);
+	r = forward(f, KSPLIT_OP_IOCTL, KVM_RUN, current->sched_info.run_delay, NULL, 0);
 	if (sigset) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);

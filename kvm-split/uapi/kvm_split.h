@@ -172,7 +172,8 @@ enum ksplit_kind {
  * @handle:	out: the worker's name of the file, 0: the open of /dev/kvm
  * @cmd:	out: ioctl number
  * @kind:	out: enum ksplit_kind of the file
- * @arg:	out: ioctl argument as the client gave it, or file offset
+ * @arg:	out: ioctl argument as the client gave it, or file offset.  KVM_RUN
+ *		has none: nanoseconds that the client's thread waited for a CPU, ever
  * @len:	out: most bytes that a reply may bring: what a read wants, or
  *		_IOC_SIZE(cmd), both up to KSPLIT_PREFETCH_MAX
  * @prefetched:	out: bytes at @prefetch

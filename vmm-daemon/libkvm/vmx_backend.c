@@ -244,6 +244,9 @@ static void take_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 		vmx->spec_ctrl = run->msr[KSPLIT_MSR_SPEC_CTRL];
 	regs->barrier = 0;
 	page->flush = false;
+	/* In-tree this thread would have been scheduled out and in, and its vCPU loaded. */
+	if (ksplit_thread_waited(0, run->run_delay) && vcpu->arch.st.msr_val & KVM_MSR_ENABLED)
+		kvm_make_request(KVM_REQ_STEAL_UPDATE, vcpu);
 }
 
 /* The page is new to the stub: no field of the one before it may survive. */

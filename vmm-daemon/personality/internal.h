@@ -53,6 +53,7 @@ struct ksplit_thread {
 	int vcpu_fd;
 	u32 blocked;
 	u32 idle;
+	u64 waited[2];		/* ksplit_thread_waited() */
 	struct llist_head calls;
 	void (*fn)(void *arg);
 	void *arg;

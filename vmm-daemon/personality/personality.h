@@ -65,6 +65,18 @@ int ksplit_thread_vcpu(void);
 void ksplit_thread_signal(int pending);
 
 /**
+ * ksplit_thread_waited() - how long the two threads of a vCPU waited for a CPU
+ * @client: false: this thread; true: the client's, of the call in hand
+ * @ns: since it began
+ *
+ * Their sum is current->sched_info.run_delay, and so the guest's steal time: in
+ * turn they are what is one thread in-tree.
+ *
+ * Return: whether it is new.
+ */
+int ksplit_thread_waited(int client, unsigned long long ns);
+
+/**
  * ksplit_idle_enter() - the calling thread leaves kernel code for a while
  *
  * Bracket every sleep outside of the personality with ksplit_idle_enter() and

@@ -221,6 +221,17 @@ void ksplit_thread_signal(int pending)
 		clear_thread_flag(TIF_SIGPENDING);
 }
 
+int ksplit_thread_waited(int client, unsigned long long ns)
+{
+	u64 *waited = current_thread()->waited;
+
+	if (waited[client] == ns)
+		return 0;
+	waited[client] = ns;
+	current->sched_info.run_delay = waited[0] + waited[1];
+	return 1;
+}
+
 int ksplit_personality_init(unsigned int nr_host_cpus, unsigned int max_threads,
 			    unsigned int phys_bits)
 {
