@@ -44,7 +44,6 @@
 /* Caps that no tenant can raise (invariant 9). */
 #define KSPLIT_MAX_VMS		16	/* of one session */
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
-#define KSPLIT_MAX_SLOTS	1024	/* of one VM, both address spaces */
 #define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
 #define KSPLIT_MAX_TENANTS	512	/* users with a session, a supervisor or a wish */
 #define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */

@@ -59,6 +59,9 @@ struct ksplit_want {
 	__u32 uid;
 };
 
+/* Memory slots of one VM, both address spaces. */
+#define KSPLIT_MAX_SLOTS	1024
+
 #define KSPLIT_BIND		_IOW(KSPLITIO, 0x01, struct ksplit_bind)
 
 /* ------------------------------------------------------------- tenant -- */

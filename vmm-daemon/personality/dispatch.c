@@ -40,6 +40,9 @@ static const u32 caps_off[] = {
 	KVM_CAP_PMU_EVENT_MASKED_EVENTS,
 };
 
+/* In each address space, so that both have room in the stub. */
+#define SLOTS	(KSPLIT_MAX_SLOTS / 2)
+
 static bool cap_is_off(unsigned long cap)
 {
 	unsigned int i;
@@ -61,16 +64,16 @@ static bool cap_is_off(unsigned long cap)
 enum ksplit_treat ksplit_treat(const struct ksplit_call *call,
 			       unsigned long arg, long *ret_answer)
 {
-	u32 cap;
+	u32 cap, slot;
 
 	switch (call->cmd) {
 	case KVM_CHECK_EXTENSION:
 		if (call->kind != KSPLIT_FILE_SYSTEM &&
 		    call->kind != KSPLIT_FILE_VM)
 			break;
-		if (!cap_is_off(arg))
+		if (!cap_is_off(arg) && arg != KVM_CAP_NR_MEMSLOTS)
 			break;
-		*ret_answer = 0;
+		*ret_answer = arg == KVM_CAP_NR_MEMSLOTS ? SLOTS : 0;
 		return KSPLIT_TREAT_ANSWERED;
 	case KVM_ENABLE_CAP:
 		if (call->prefetched < sizeof(cap))
@@ -90,9 +93,15 @@ enum ksplit_treat ksplit_treat(const struct ksplit_call *call,
 		break;
 	case KVM_SET_USER_MEMORY_REGION:
 	case KVM_SET_USER_MEMORY_REGION2:
-		if (call->kind == KSPLIT_FILE_VM)
+		if (call->kind != KSPLIT_FILE_VM)
+			break;
+		if (call->prefetched < sizeof(slot))
 			return KSPLIT_TREAT_SLOT;
-		break;
+		memcpy(&slot, call->in, sizeof(slot));
+		if ((u16)slot < SLOTS)
+			return KSPLIT_TREAT_SLOT;
+		*ret_answer = -EINVAL;
+		return KSPLIT_TREAT_ANSWERED;
 	case KVM_RUN:
 		if (call->kind == KSPLIT_FILE_VCPU)
 			return KSPLIT_TREAT_RUN;

@@ -165,8 +165,8 @@ static void probe(void)
 	} list;
 
 	ck_assert_int_eq(front_ioctl(sys, KVM_GET_API_VERSION, 0, NULL), 12);
-	ck_assert_int_gt(front_ioctl(sys, KVM_CHECK_EXTENSION,
-				     KVM_CAP_NR_MEMSLOTS, NULL), 1000);
+	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
+				     KVM_CAP_NR_MEMSLOTS, NULL), KSPLIT_MAX_SLOTS / 2);
 	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
 				     KVM_CAP_COALESCED_MMIO, NULL), 0);
 	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
@@ -286,6 +286,13 @@ static void slots(void)
 	ck_assert_int_eq(set_slot(0, 0, 0, 0), 0);
 	ck_assert_int_eq(set_slot(0, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(set_slot(1, 1 << 20, 1 << 20, 0x7f0000000000), 0);
+	/* As many as there are said to be, in each address space. */
+	ck_assert_int_eq(set_slot(KSPLIT_MAX_SLOTS / 2 - 1, 4 << 20, 1 << 20, 0x7f0000000000), 0);
+	ck_assert_int_eq(set_slot(KSPLIT_MAX_SLOTS / 2, 8 << 20, 1 << 20, 0x7f0000000000), -EINVAL);
+	ck_assert_int_eq(set_slot(1 << 16 | (KSPLIT_MAX_SLOTS / 2 - 1), 4 << 20, 1 << 20,
+				  0x7f0000000000), 0);
+	ck_assert_int_eq(set_slot(1 << 16 | (KSPLIT_MAX_SLOTS / 2), 8 << 20, 1 << 20,
+				  0x7f0000000000), -EINVAL);
 	front_release(vm);
 }
 
