@@ -65,7 +65,7 @@ demo: kernels image
 	@[ '$(KERNEL)' = stock ] || [ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@scripts/demo
 
-check: kernels image
+check: kernels image selftests
 	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@tests/run $(TESTS)
 
