@@ -414,15 +414,21 @@ int split_handle_backing(struct kvm_vcpu *vcpu)
 
 /*
  * Interrupts and NMIs that ended guest mode were handled by the host before the
- * stub returned; a kick looks like an interrupt.
+ * stub returned; a kick looks like an interrupt.  It may come after an EPT
+ * violation that the stub dealt with, and so while an event is delivered.  No
+ * processor does that, and vmx_handle_exit() would give up; the event is queued
+ * again by now.
  */
 static void split_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
-	if (!vmx->emulation_required && !vmx->fail &&
-	    vmx->exit_reason.basic == EXIT_REASON_EXTERNAL_INTERRUPT)
+	if (vmx->emulation_required || vmx->fail ||
+	    vmx->exit_reason.basic != EXIT_REASON_EXTERNAL_INTERRUPT)
+		return;
+	if (!(vmx->idt_vectoring_info & VECTORING_INFO_VALID_MASK))
 		vcpu->arch.at_instruction_boundary = true;
+	vmx->idt_vectoring_info = 0;
 }
 
 static int split_vcpu_create(struct kvm_vcpu *vcpu)

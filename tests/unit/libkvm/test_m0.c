@@ -17,6 +17,7 @@
 #include "personality/personality.h"
 #include "suites.h"
 
+#define EXIT_INTERRUPT		1
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
 #define EXIT_IO			30
@@ -26,6 +27,7 @@
 #define GUEST_PHYSICAL	0x2400
 #define GUEST_RIP	0x681e
 #define ENTRY_INTR_INFO	0x4016
+#define IDT_VECTORING_INFO	0x4408
 #define TSC_OFFSET	0x2010
 
 #define MSR_TSC_DEADLINE	0x6e0
@@ -178,6 +180,65 @@ START_TEST(test_cpuid)
 
 	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_CPUID2, &cpuid), 0);
 	fake_set_guest(vcpu.fd, guest_cpuid, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+#define INVALID_OPCODE	0x80000306ul
+
+/* What the stub says of a kick after an EPT violation that it dealt with. */
+static void guest_kicked_in_delivery(struct fake_entry *e, void *arg)
+{
+	if (e->entry) {
+		ck_assert_uint_eq(*fake_field(e, ENTRY_INTR_INFO), INVALID_OPCODE);
+		fake_exit(e, EXIT_HLT, 0, 1);
+		return;
+	}
+	fake_exit(e, EXIT_INTERRUPT, 0, 0);
+	*fake_field(e, IDT_VECTORING_INFO) = INVALID_OPCODE;
+}
+
+START_TEST(test_kicked_in_delivery)
+{
+	fake_set_guest(vcpu.fd, guest_kicked_in_delivery, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+#define MSR_STEAL_TIME	0x4b564d03
+#define STEAL_GPA	0x2000
+
+static void guest_waits(struct fake_entry *e, void *arg)
+{
+	const uint64_t *steal = (uint64_t *)((char *)ram + STEAL_GPA), *client = arg;
+
+	ck_assert_uint_eq(*steal, 5000 + e->entry * 1000 + *client);
+	e->run->run_delay = 5000 + (e->entry + 1) * 1000;
+	fake_exit(e, e->entry < 3 ? EXIT_INTERRUPT : EXIT_HLT, 0, 1);
+}
+
+/* Steal time grows while the guest runs, not only from KVM_RUN to KVM_RUN. */
+START_TEST(test_steal_time)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = {
+		.head.nmsrs = 1,
+		.entry = { .index = MSR_STEAL_TIME, .data = STEAL_GPA | 1 },
+	};
+	uint64_t client = 0;
+
+	ksplit_thread_waited(0, 5000);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 1);
+	fake_set_guest(vcpu.fd, guest_waits, &client);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+	/* The client's thread waited, too. */
+	client = 7;
+	ksplit_thread_waited(1, client);
 	ck_assert_int_eq(client_run(&vcpu), 0);
 	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
 }
@@ -567,6 +628,8 @@ Suite *m0_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_io_and_hlt);
 	tcase_add_test(t, test_cpuid);
+	tcase_add_test(t, test_kicked_in_delivery);
+	tcase_add_test(t, test_steal_time);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
 	tcase_add_test(t, test_backing);
