@@ -61,8 +61,12 @@ more()
 # Its profile would be compiled again for every file that comes or goes.
 unconfined="<seclabel type='none' model='apparmor'/>"
 
-# label USER: its QEMU is that user's; the group is the one that may enter /var/lib/libvirt/qemu.
-label() { echo "$unconfined<seclabel type='static' model='dac' relabel='yes'><label>$1:libvirt-qemu</label></seclabel>"; }
+# label USER [yes]: its QEMU is that user's; the group is the one that may enter
+# /var/lib/libvirt/qemu. "yes": its files, too, which then are no other domain's.
+label()
+{
+	echo "$unconfined<seclabel type='static' model='dac' relabel='${2:-no}'><label>$1:libvirt-qemu</label></seclabel>"
+}
 
 # domain NAME [SECLABELS [ON_CRASH]]: the small guest, its console logged in $work
 domain()
