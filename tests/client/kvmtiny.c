@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -619,6 +621,72 @@ static void test_names(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+struct answer {
+	int uffd;
+	unsigned long delay;
+};
+
+/* Brings the pages that are missing, the first of them DELAY seconds late. */
+static void *answer_faults(void *arg)
+{
+	const struct answer *a = arg;
+	unsigned long pages = 0;
+	struct uffd_msg msg;
+
+	while (read(a->uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+		struct uffdio_zeropage zero = {
+			.range = { .start = msg.arg.pagefault.address & ~4095ull, .len = 4096 },
+		};
+
+		CHECK(msg.event == UFFD_EVENT_PAGEFAULT);
+		if (!pages++) {
+			printf("%s: stalled\n", test);
+			fflush(stdout);
+			sleep(a->delay);
+		}
+		CHECK(ioctl(a->uffd, UFFDIO_ZEROPAGE, &zero) == 0 || errno == EEXIST);
+	}
+	return NULL;
+}
+
+/* test_memory()'s guest; its pages come from userfaultfd, the first after N s. */
+static void test_uffd(unsigned long n)
+{
+	static const uint8_t code[] = {
+		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
+		0xf4,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct answer a = { .delay = n };
+	pthread_t thread;
+	unsigned int seg;
+	struct vm m;
+
+	vm_start(&m, code, sizeof(code));
+	/* A huge page would be here whole with its first page. */
+	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	CHECK(madvise(m.ram, RAM_SIZE, MADV_DONTNEED) == 0);
+	memcpy(m.ram + CODE, code, sizeof(code));
+	a.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	CHECK(a.uffd >= 0);
+	CHECK(ioctl(a.uffd, UFFDIO_API, &api) == 0);
+	reg.range.start = (uintptr_t)m.ram + 0x2000;
+	reg.range.len = 0xee000;
+	CHECK(ioctl(a.uffd, UFFDIO_REGISTER, &reg) == 0);
+	CHECK(pthread_create(&thread, NULL, answer_faults, &a) == 0);
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	for (seg = 0x200; seg < 0xf000; seg += 0x100) {
+		uint16_t v;
+
+		memcpy(&v, m.ram + seg * 16, 2);
+		CHECK(v == seg);
+	}
+	printf("%s: ok\n", test);
+}
+
 /* A guest that never leaves for its client, until a signal ends both. */
 static void test_burn(unsigned long n)
 {
@@ -966,6 +1034,7 @@ static const struct {
 	{ "bad", test_bad, 0 },
 	{ "msrs", test_msrs, 0 },
 	{ "names", test_names, 0 },
+	{ "uffd", test_uffd, 0 },
 	{ "spin", test_spin, 0 },
 	{ "burn", test_burn, 0 },
 	{ "churn", test_churn, 32 },
