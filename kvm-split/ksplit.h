@@ -41,6 +41,8 @@
 #include "pure/msr_bitmap.h"
 #include "pure/vmcs_policy.h"
 
+#define KSPLIT_RUN_ORDER	1	/* pages of a vCPU's: kvm_run, PIO data */
+
 /* Caps that no tenant can raise (invariant 9). */
 #define KSPLIT_MAX_VMS		16	/* of one session */
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
@@ -93,7 +95,7 @@ struct ksplit_channel {
 	u64 next_id;			/* of a call */
 	wait_queue_head_t wq;
 	bool dead;
-	void *kvm_run;			/* of a vCPU whose client has a file of it */
+	void *kvm_run;			/* of a vCPU, for its client */
 };
 
 struct ksplit_tenant {			/* front/tenant.c */
@@ -161,6 +163,8 @@ struct ksplit_vm {
 
 	struct kvm_irq_level low[2];	/* what the session's call low_id lowered, its answer */
 	u64 low_id;
+	struct kvm_coalesced_mmio_ring *ring;	/* of the client's, as the worker fills it */
+	u32 ring_last;			/* under the session's chan.lock */
 	struct xarray vcpus;		/* by number, RCU readers */
 
 	struct mutex slots_lock;
@@ -172,7 +176,7 @@ struct ksplit_vm {
 	spinlock_t mmu_lock;
 	struct mmu_notifier notifier;
 	bool notifier_registered;
-	u64 invalidate_seq;		/* notifier and flush sequence */
+	u64 invalidate_seq;		/* what was looked up before it rose is out of date */
 	u32 invalidate_count;		/* notifier ranges in progress, */
 	u64 invalidate_start;		/* and what holds them all */
 	u64 invalidate_end;
@@ -365,10 +369,10 @@ void ksplit_root_unload(struct ksplit_vcpu *vcpu);
 int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
 long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
 /*
- * Under mmu_lock: takes the owner's range [start, end) out of every root and
- * every CPU.
+ * Under mmu_lock: takes the range [start, end) of the owner's or, if @window, of
+ * the worker's addresses out of every root and every CPU.
  */
-void ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end);
+void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
 /*

@@ -75,7 +75,7 @@ struct rule {
 	ANY(exit_group),							\
 	/* of any thread that guest memory or another vCPU is a matter of */	\
 	STUB(KICK), STUB(WINDOW_FAULT), STUB(FAULT_IN), STUB(FLUSH),		\
-	STUB(HWPOISON), STUB(VMCLEAR),						\
+	STUB(HWPOISON), STUB(COALESCE), STUB(VMCLEAR),				\
 	/* what libc tries and can do without */				\
 	REFUSED(clone3, ENOSYS),	/* clone can be filtered */		\
 	REFUSED(set_robust_list, ENOSYS), /* there is no robust mutex */	\

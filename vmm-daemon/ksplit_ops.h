@@ -37,6 +37,7 @@ struct ksplit_ops {
 	int (*fault_in)(int vm, struct ksplit_fault *fault);
 	int (*flush)(int vm, struct ksplit_flush *flush);
 	int (*hwpoison)(int vm, __u64 addr);
+	int (*coalesce)(int vm, struct kvm_coalesced_mmio *write);
 	void (*close)(int fd);
 
 	/* vCPU objects. */

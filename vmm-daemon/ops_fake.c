@@ -268,6 +268,22 @@ static int fake_hwpoison(int vm, __u64 addr)
 	return 0;
 }
 
+static int fake_coalesce(int vm, struct kvm_coalesced_mmio *write)
+{
+	int r = -ENOSPC;
+
+	pthread_mutex_lock(&lock);
+	if (!get(vm, VM)) {
+		r = -EBADF;
+	} else if (stats.coalesced < FAKE_RING) {
+		stats.coalesced++;
+		stats.write = *write;
+		r = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
 void fake_set_fault_result(int result)
 {
 	pthread_mutex_lock(&lock);
@@ -623,6 +639,7 @@ const struct ksplit_ops ksplit_ops_fake = {
 	.fault_in	= fake_fault_in,
 	.flush		= fake_flush,
 	.hwpoison	= fake_hwpoison,
+	.coalesce	= fake_coalesce,
 	.close		= fake_close,
 	.run		= fake_run,
 	.fill		= fake_fill,

@@ -8,6 +8,7 @@
 #include "ksplit_ops.h"
 
 #define FAKE_NR_FLUSH	4	/* enum ksplit_flush_what */
+#define FAKE_RING	2	/* entries */
 
 /**
  * struct fake_entry - a VM entry, as a guest sees it
@@ -50,6 +51,8 @@ void fake_signal(int vcpu);
  * @blocks:	sleeps in block()
  * @flushes:	by enum ksplit_flush_what
  * @faults:	fault_in calls
+ * @coalesced:	writes coalesced; beyond FAKE_RING there is no room
+ * @write:	the last of them
  * @objects:	VMs and vCPUs that are open now (not reset)
  */
 struct fake_stats {
@@ -59,6 +62,8 @@ struct fake_stats {
 	unsigned int blocks;
 	unsigned int flushes[FAKE_NR_FLUSH];
 	unsigned int faults;
+	unsigned int coalesced;
+	struct kvm_coalesced_mmio write;
 	unsigned int objects;
 };
 

@@ -114,6 +114,11 @@ static int stub_hwpoison(int vm, __u64 addr)
 	return call_value(vm, KSPLIT_HWPOISON, addr);
 }
 
+static int stub_coalesce(int vm, struct kvm_coalesced_mmio *write)
+{
+	return call(vm, KSPLIT_COALESCE, write);
+}
+
 static void stub_close(int fd)
 {
 	close(fd);
@@ -167,6 +172,7 @@ const struct ksplit_ops ksplit_ops_stub = {
 	.fault_in	= stub_fault_in,
 	.flush		= stub_flush,
 	.hwpoison	= stub_hwpoison,
+	.coalesce	= stub_coalesce,
 	.close		= stub_close,
 	.run		= stub_run,
 	.fill		= stub_fill,

@@ -202,9 +202,16 @@ bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only)
 	return found;
 }
 
-/* Takes what slots have there out of every root, and flushes the CPUs. */
-static void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
-	__must_hold(&vm->mmu_lock)
+/**
+ * ksplit_ept_zap - takes memory of slots out of every root and every CPU
+ * @vm: the VM
+ * @window: addresses are the worker's, not the owner's
+ * @start: first address
+ * @end: end of them, exclusive
+ *
+ * Context: under mmu_lock, interrupts on.
+ */
+void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
 {
 	bool found = false;
 	u64 sum;
@@ -220,19 +227,6 @@ static void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end
 	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
 	if (!ksplit_ept_drop_roots(vm, true) && found)
 		ksplit_ept_flush_cpus(vm);
-}
-
-/**
- * ksplit_ept_zap_hva - takes owner memory out of every root and every CPU
- * @vm: the VM
- * @start: first owner address
- * @end: end of them, exclusive
- *
- * Context: under mmu_lock, interrupts on.
- */
-void ksplit_ept_zap_hva(struct ksplit_vm *vm, u64 start, u64 end)
-{
-	ksplit_ept_zap(vm, false, start, end);
 }
 
 /**

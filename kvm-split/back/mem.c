@@ -100,13 +100,6 @@ struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr)
 	return NULL;
 }
 
-/* Whatever was looked up before is out of date from now on. */
-static void ksplit_mem_changed(struct ksplit_vm *vm)
-	__must_hold(&vm->mmu_lock)
-{
-	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
-}
-
 /**
  * ksplit_mem_retry - whether a look-up of the owner's pages is out of date
  * @vm: the VM
@@ -127,8 +120,8 @@ bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end)
 static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	__must_hold(&vm->mmu_lock)
 {
-	ksplit_mem_changed(vm);
-	ksplit_ept_zap_hva(vm, slot->hva, slot->hva + slot->size);
+	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
+	ksplit_ept_zap(vm, false, slot->hva, slot->hva + slot->size);
 }
 
 /* The owner's [start, end) changes: nobody may start to use these pins. */
@@ -298,11 +291,6 @@ static struct vm_area_struct *ksplit_window_vma(struct ksplit_slot *slot)
 	return vma;
 }
 
-static void ksplit_window_zap(struct vm_area_struct *vma, unsigned long index)
-{
-	zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
-}
-
 /*
  * Takes one record with @mark out of a window: the first slot's in the list,
  * from where its hand points, until that has gone round; then it is another
@@ -327,7 +315,7 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
 			if (!xa_find(&slot->pages, &index, ULONG_MAX, mark))
 				continue;
 		}
-		ksplit_window_zap(vma, index);
+		zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
 		*pin = ksplit_record_take(vm, slot, index);
 		slot->hand = index + 1;
 		if (round) {
@@ -610,7 +598,7 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 		return -ENOENT;
 	/* Even of the same page: .fault inserts with the rights it has now. */
 	if (xa_load(&slot->pages, index)) {
-		ksplit_window_zap(vma, index);
+		zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
 		old = ksplit_record_take(vm, slot, index);
 	} else if (vm->window_pages >= KSPLIT_WINDOW_PAGES &&
 		   !ksplit_window_take(vm, XA_PRESENT, &old)) {
@@ -761,14 +749,9 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
  * else, so a range that must not block needs no care; none enters a notifier of
  * the worker's.
  */
-static struct ksplit_vm *ksplit_mn_vm(struct mmu_notifier *mn)
-{
-	return container_of(mn, struct ksplit_vm, notifier);
-}
-
 static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
-	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
 	struct ksplit_slot *slot;
 
 	guard(spinlock)(&vm->mmu_lock);
@@ -782,23 +765,23 @@ static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	}
 	list_for_each_entry(slot, &vm->slots, node)
 		ksplit_slot_mark(vm, slot, range->start, range->end);
-	ksplit_ept_zap_hva(vm, range->start, range->end);
+	ksplit_ept_zap(vm, false, range->start, range->end);
 	return 0;
 }
 
 static void ksplit_mn_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
-	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
 
 	guard(spinlock)(&vm->mmu_lock);
-	ksplit_mem_changed(vm);
+	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 	vm->invalidate_count--;
 }
 
 static bool ksplit_mn_young(struct mmu_notifier *mn, unsigned long start,
 			    unsigned long end, bool clear)
 {
-	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
 
 	guard(spinlock)(&vm->mmu_lock);
 	return ksplit_ept_young(vm, start, end, clear);
@@ -819,12 +802,12 @@ static int ksplit_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm, u
 /* The owner is gone, or the VM is. */
 static void ksplit_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	struct ksplit_vm *vm = ksplit_mn_vm(mn);
+	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
 	struct ksplit_slot *slot;
 
 	ksplit_vm_kill(vm);
 	guard(spinlock)(&vm->mmu_lock);
-	ksplit_mem_changed(vm);
+	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 	list_for_each_entry(slot, &vm->slots, node)
 		ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
 	ksplit_ept_drop_roots(vm, false);

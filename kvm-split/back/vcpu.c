@@ -734,6 +734,13 @@ fault:
 	return -EFAULT;
 }
 
+/* Why the worker is to look at this vCPU; a kick is reported once. */
+static u32 ksplit_wishes(struct ksplit_vcpu *vcpu)
+{
+	return (xchg(&vcpu->kicked, false) ? KSPLIT_EXIT_KICKED : 0) |
+	       (READ_ONCE(vcpu->interrupted) ? KSPLIT_EXIT_SIGNAL : 0);
+}
+
 static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			 struct ksplit_exit *e, struct ksplit_run __user *arg)
 {
@@ -753,10 +760,7 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	ksplit_slot_set(e->stored, KSPLIT_S_IDT_VECTORING_INFO_FIELD);
 
 	memcpy(run->regs, vcpu->regs, sizeof(run->regs));
-	if (xchg(&vcpu->kicked, false))
-		run->exit_flags |= KSPLIT_EXIT_KICKED;
-	if (READ_ONCE(vcpu->interrupted))
-		run->exit_flags |= KSPLIT_EXIT_SIGNAL;
+	run->exit_flags |= ksplit_wishes(vcpu);
 	run->run_delay = current->sched_info.run_delay;
 	run->exits = vcpu->exits;
 
@@ -966,11 +970,7 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 		return -ESHUTDOWN;
 	if (r && r != -ETIME)
 		return -EINTR;
-	block.exit_flags = 0;
-	if (xchg(&vcpu->kicked, false))
-		block.exit_flags |= KSPLIT_EXIT_KICKED;
-	if (READ_ONCE(vcpu->interrupted))
-		block.exit_flags |= KSPLIT_EXIT_SIGNAL;
+	block.exit_flags = ksplit_wishes(vcpu);
 	return copy_to_user(arg, &block, sizeof(block)) ? -EFAULT : 0;
 }
 
@@ -1074,7 +1074,9 @@ int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
 	int r;
 
 	vcpu->exit = kvzalloc(sizeof(*vcpu->exit), GFP_KERNEL_ACCOUNT);
-	if (!vcpu->exit)
+	vcpu->chan.kvm_run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP,
+						      KSPLIT_RUN_ORDER);
+	if (!vcpu->exit || !vcpu->chan.kvm_run)
 		return -ENOMEM;
 	for (i = 0; i < KSPLIT_NR_VMCS; i++) {
 		r = ksplit_vmcs_alloc(&vcpu->vmcs[i]);
@@ -1096,5 +1098,6 @@ void ksplit_vcpu_free_hw(struct ksplit_vcpu *vcpu)
 		ksplit_vmcs_free(&vcpu->vmcs[i]);
 	if (vcpu->fpu.fpstate)
 		fpu_free_guest_fpstate(&vcpu->fpu);
+	free_pages((unsigned long)vcpu->chan.kvm_run, KSPLIT_RUN_ORDER);
 	kvfree(vcpu->exit);
 }

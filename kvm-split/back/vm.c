@@ -15,6 +15,7 @@
 #include <asm/cpufeature.h>
 #include <asm/nospec-branch.h>
 
+#include "pure/kvm_run.h"
 #include "vmx.h"
 
 static const struct file_operations ksplit_vm_fops;
@@ -35,7 +36,6 @@ static void ksplit_vcpu_release_ref(struct kref *ref)
 	ksplit_vcpu_free_hw(vcpu);
 	atomic_dec(&vm->session->tenant->nr_vcpus);
 	ksplit_count_add(vcpus, -1);
-	kfree(vcpu->chan.kvm_run);
 	kfree(vcpu);
 	ksplit_vm_put(vm);
 }
@@ -193,6 +193,7 @@ static void ksplit_vm_release_ref(struct kref *ref)
 	ksplit_mem_destroy(vm);
 	mmdrop(vm->owner);
 	xa_destroy(&vm->vcpus);
+	free_page((unsigned long)vm->ring);
 	ksplit_count_add(vms, -1);
 	kfree(vm);
 	ksplit_hw_put();
@@ -238,6 +239,16 @@ static int ksplit_vm_file_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static long ksplit_vm_coalesce(struct ksplit_vm *vm, struct kvm_coalesced_mmio __user *arg)
+{
+	struct kvm_coalesced_mmio write;
+
+	if (copy_from_user(&write, arg, sizeof(write)))
+		return -EFAULT;
+	guard(spinlock)(&vm->session->chan.lock);
+	return ksplit_ring_put(vm->ring, &vm->ring_last, &write);
+}
+
 static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_vm *vm = file->private_data;
@@ -258,6 +269,8 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return ksplit_flush(vm, argp);
 	case KSPLIT_HWPOISON:
 		return ksplit_hwpoison(vm, arg, vm->session->client);
+	case KSPLIT_COALESCE:
+		return ksplit_vm_coalesce(vm, argp);
 	}
 	return -ENOTTY;
 }
@@ -311,7 +324,8 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 	INIT_LIST_HEAD(&vm->dead_roots);
 	atomic64_set(&vm->tlb_gen, 1);
 
-	r = ksplit_hw_get();
+	vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	r = vm->ring ? ksplit_hw_get() : -ENOMEM;
 	if (r)
 		goto free;
 	mmgrab(owner);
@@ -328,6 +342,7 @@ put_hw:
 	mmdrop(owner);
 	ksplit_hw_put();
 free:
+	free_page((unsigned long)vm->ring);
 	kfree(vm);
 	return ERR_PTR(r);
 }

@@ -110,11 +110,9 @@ static int make_new(struct ksplit_call *call)
 	if (kind == KSPLIT_FILE_STATS)
 		return 0;
 	new->vcpu = ksplit_vcpu_create(f->vm, call->n.arg);
-	if (IS_ERR(new->vcpu))
-		return PTR_ERR(new->vcpu);
+	/* Without a vCPU nobody looks at it. */
 	new->chan = &new->vcpu->chan;
-	new->chan->kvm_run = kzalloc(KSPLIT_RUN_SIZE, GFP_KERNEL_ACCOUNT);
-	return new->chan->kvm_run ? 0 : -ENOMEM;
+	return PTR_ERR_OR_ZERO(new->vcpu);
 }
 
 /**
@@ -140,8 +138,8 @@ bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_n
 	case KVM_CREATE_GUEST_MEMFD:
 		return call->new;
 	case KVM_CHECK_EXTENSION:
-		/* Nothing is ever put into the ring. */
-		return call->n.arg != KVM_CAP_COALESCED_MMIO || !n->result;
+		return call->n.arg != KVM_CAP_COALESCED_MMIO ||
+		       n->result == KVM_COALESCED_MMIO_PAGE_OFFSET;
 	}
 	return true;
 }
@@ -153,19 +151,18 @@ bool ksplit_result_allowed(const struct ksplit_call *call, const struct ksplit_n
 static int set_line(struct ksplit_call *call)
 {
 	struct kvm_irq_level *line = (void *)call->data;	/* the answer follows */
-	struct ksplit_channel *chan = call->f->chan;
 	struct ksplit_vm *vm = call->f->vm;
 	int r;
 
-	scoped_guard(spinlock, &chan->lock) {
-		if (vm->low_id == chan->next_id && !memcmp(vm->low, line, sizeof(*line))) {
+	scoped_guard(spinlock, &call->f->chan->lock) {
+		if (vm->low_id == call->f->chan->next_id && !memcmp(vm->low, line, sizeof(*line))) {
 			memcpy(line, vm->low, sizeof(vm->low));
 			call->n.out_len = sizeof(*line);
 			return 0;
 		}
 	}
 	r = ksplit_call_serve(call);
-	guard(spinlock)(&chan->lock);
+	guard(spinlock)(&call->f->chan->lock);
 	if (!r && !line->level && !call->n.result && call->n.out_len == sizeof(*line)) {
 		memcpy(vm->low, line, sizeof(vm->low));
 		vm->low_id = call->n.id;
@@ -303,10 +300,14 @@ static ssize_t client_read(struct file *file, char __user *buf, size_t size, lof
 static int client_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ksplit_file *f = file->private_data;
+	struct page *pages[KSPLIT_RUN_SIZE / PAGE_SIZE];
 
 	if (!f->vcpu)
 		return -ENODEV;
-	return vm_iomap_memory(vma, __pa(f->chan->kvm_run), KSPLIT_RUN_SIZE);
+	pages[0] = virt_to_page(f->chan->kvm_run);
+	pages[1] = pages[0] + 1;
+	pages[2] = virt_to_page(f->vm->ring);
+	return vm_map_pages(vma, pages, ARRAY_SIZE(pages));
 }
 
 static int client_open(struct inode *inode, struct file *file)

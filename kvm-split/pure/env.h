@@ -9,6 +9,8 @@
 #ifdef __KERNEL__
 
 #include <linux/types.h>
+#include <linux/compiler.h>
+#include <asm/barrier.h>
 #include <linux/kernel.h>
 #include <linux/bits.h>
 #include <linux/build_bug.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a worker's kvm_run must look like to reach a client.
+ * What a worker's kvm_run, and its writes to coalesced MMIO, must look like to
+ * reach a client.
  */
 #include "kvm_run.h"
 
@@ -33,4 +34,29 @@ bool ksplit_kvm_run_valid(const struct kvm_run *run)
 		return run->system_event.ndata <= ARRAY_SIZE(run->system_event.data);
 	}
 	return run->exit_reason < 64 && KNOWN_EXITS >> run->exit_reason & 1;
+}
+
+/**
+ * ksplit_ring_put() - append a write of the guest's to the coalesced MMIO ring
+ * @ring: the page, which the client writes, too
+ * @last: ring->last as the stub knows it
+ * @write: the write
+ *
+ * Context: one at a time.
+ * Return: 0, -EINVAL, -ENOSPC (the client has to empty it first).
+ */
+int ksplit_ring_put(struct kvm_coalesced_mmio_ring *ring, u32 *last,
+		    const struct kvm_coalesced_mmio *write)
+{
+	u32 next = (*last + 1) % KVM_COALESCED_MMIO_MAX;
+
+	if (write->len > sizeof(write->data) || write->pio > 1)
+		return -EINVAL;
+	if (READ_ONCE(ring->first) == next)
+		return -ENOSPC;
+	ring->coalesced_mmio[*last] = *write;
+	*last = next;
+	/* The client reads last, then the entry. */
+	smp_store_release(&ring->last, next);
+	return 0;
 }

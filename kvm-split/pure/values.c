@@ -40,17 +40,10 @@ bool ksplit_xcr0_valid(u64 xcr0, u64 allowed)
 	u64 mpx = xcr0 & XCR0_MPX;
 	u64 avx512 = xcr0 & XCR0_AVX512;
 
-	if (!(xcr0 & XCR0_X87))
-		return false;
-	if (xcr0 & ~((allowed | XCR0_X87) & XCR0_KNOWN))
-		return false;
-	if (xcr0 & XCR0_AVX && !(xcr0 & XCR0_SSE))
-		return false;
-	if (mpx && mpx != XCR0_MPX)
-		return false;
-	if (avx512 && (avx512 != XCR0_AVX512 || !(xcr0 & XCR0_AVX)))
-		return false;
-	return true;
+	return xcr0 & XCR0_X87 && !(xcr0 & ~((allowed | XCR0_X87) & XCR0_KNOWN)) &&
+	       (!(xcr0 & XCR0_AVX) || xcr0 & XCR0_SSE) &&
+	       (!mpx || mpx == XCR0_MPX) &&
+	       (!avx512 || (avx512 == XCR0_AVX512 && xcr0 & XCR0_AVX));
 }
 
 static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i, u64 value)

@@ -18,11 +18,12 @@
 #ifndef _UAPI_KVM_SPLIT_H
 #define _UAPI_KVM_SPLIT_H
 
+#include <linux/kvm.h>
 #include <linux/types.h>
 #include <linux/ioctl.h>
 
 /* Raised on every incompatible change; the changelog is in docs/abi.md. */
-#define KSPLIT_ABI_VERSION	2
+#define KSPLIT_ABI_VERSION	3
 
 #define KSPLITIO		0xB5
 
@@ -337,6 +338,11 @@ enum ksplit_flush_what {
 #define KSPLIT_FLUSH		_IOW(KSPLITIO, 0x33, struct ksplit_flush)
 /* Tell the client: SIGBUS BUS_MCEERR_AR for the owner's page; arg: address. */
 #define KSPLIT_HWPOISON		_IO(KSPLITIO, 0x34)
+/*
+ * A write of the guest's to a zone of coalesced MMIO or PIO, into the client's
+ * ring: 0, -EINVAL, -ENOSPC (it is full: KVM_EXIT_MMIO as ever), -EFAULT.
+ */
+#define KSPLIT_COALESCE		_IOW(KSPLITIO, 0x35, struct kvm_coalesced_mmio)
 
 /* --------------------------------------------------------------- vCPU -- */
 

@@ -269,7 +269,7 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 {
 	static const unsigned int vm_calls[] = {
 		KSPLIT_WINDOW_FAULT, KSPLIT_FAULT_IN, KSPLIT_FLUSH, KSPLIT_HWPOISON,
-		0xffffffff,
+		KSPLIT_COALESCE, 0xffffffff,
 	};
 	static const unsigned int vcpu_calls[] = {
 		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, KSPLIT_COPY,
@@ -299,7 +299,7 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 			fd = ioctl(vcpu_fd, vcpu_calls[rnd() % 7], arg);
 			break;
 		case 2:
-			fd = ioctl(vm_fd, vm_calls[rnd() % 5], arg);
+			fd = ioctl(vm_fd, vm_calls[rnd() % 6], arg);
 			break;
 		case 3:		/* tables that make no sense */
 			table(1 + rnd() % 3)[rnd() % 4] = rnd_value();
@@ -335,6 +335,7 @@ enum {
 	DO_UNMAP,		/* address, size */
 	DO_LEAF,		/* page number, entry; the root's number */
 	DO_FLUSH,		/* what, start, end */
+	DO_COALESCE,		/* address, length, whether PIO, data */
 	DO_FAULT,		/* address, write, whether to map; out[1]: writable */
 	DO_PEEK,		/* address */
 	DO_POKE,		/* address, value */
@@ -361,7 +362,8 @@ static int64_t foreign(void)
 		_exit((ioctl(session, KSPLIT_OBJECT, 1) < 0 && errno == EIO) |
 		      (ioctl(vm_fd, KSPLIT_FLUSH, &f) < 0 && errno == EIO) << 1 |
 		      (ioctl(vcpu_fd, KSPLIT_RUN, &run) < 0 && errno == EIO) << 2 |
-		      (map_window(3, PAGE, PROT_READ, MAP_SHARED) == -EIO) << 3);
+		      (map_window(3, PAGE, PROT_READ, MAP_SHARED) == -EIO) << 3 |
+		      (ioctl(vm_fd, KSPLIT_COALESCE, &f) < 0 && errno == EIO) << 4);
 	}
 	waitpid(pid, &status, 0);
 	return WEXITSTATUS(status);
@@ -401,6 +403,7 @@ static int64_t spin(uint64_t ms)
 
 static int64_t operate(int64_t *w)
 {
+	struct kvm_coalesced_mmio write;
 	struct ksplit_flush f;
 	uint32_t writable = 0;
 	pthread_t thread;
@@ -418,6 +421,10 @@ static int64_t operate(int64_t *w)
 	case DO_FLUSH:
 		f = (struct ksplit_flush){ .what = w[1], .start = w[2], .end = w[3] };
 		return ioctl(vm_fd, KSPLIT_FLUSH, &f) ? -errno : 0;
+	case DO_COALESCE:
+		write = (struct kvm_coalesced_mmio){ .phys_addr = w[1], .len = w[2], .pio = w[3] };
+		memcpy(write.data, &w[4], sizeof(write.data));
+		return ioctl(vm_fd, KSPLIT_COALESCE, &write) ? -errno : 0;
 	case DO_FAULT:
 		r = fault(w[1], w[2], w[3], &writable);
 		w[1] = writable;
@@ -1186,10 +1193,41 @@ static void test_charge(void)
 }
 
 /* A worker's descriptors are of no use to others: 11. */
+/* The client can trust indices and lengths in the ring of coalesced writes. */
+static void test_ring(void)
+{
+	struct kvm_coalesced_mmio_ring *ring;
+	uint32_t i;
+
+	start(256, 64);
+	CHECK(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0) == 3 * PAGE);
+	CHECK(mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, vcpu, 0) == MAP_FAILED);
+	ring = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 2 * PAGE);
+	CHECK(ring != MAP_FAILED);
+	CHECK(DO(COALESCE, 1, 9, 0, 0) == -EINVAL && DO(COALESCE, 1, 0xffffffff, 0, 0) == -EINVAL);
+	CHECK(DO(COALESCE, 1, 8, 2, 0) == -EINVAL && !ring->last);
+	for (i = 0; i < 168; i++)
+		CHECK(!DO(COALESCE, i, 8, i % 2, ~(uint64_t)i) && ring->last == i + 1);
+	CHECK(!DO(COALESCE, i, 8, 0, 0) && DO(COALESCE, i, 8, 0, 0) == -ENOSPC && ring->last == 169);
+	for (i = 0; i < 168; i++)
+		CHECK(ring->coalesced_mmio[i].phys_addr == i && ring->coalesced_mmio[i].len == 8 &&
+		      ring->coalesced_mmio[i].pio == i % 2 &&
+		      *(uint64_t *)ring->coalesced_mmio[i].data == ~(uint64_t)i);
+	/* Whatever the client does with it is its own affair. */
+	ring->last = ~0u;
+	ring->first = 100;
+	CHECK(!DO(COALESCE, 7, 1, 0, 0) && !ring->last);
+	for (i = 0; i < 1000; i++) {
+		ring->first = i * 0x9e3779b9;
+		DO(COALESCE, i, 1, 0, 0);
+		CHECK(ring->last < 170);
+	}
+}
+
 static void test_foreign(void)
 {
 	start_guest(code_load, sizeof(code_load));
-	CHECK(DO(FOREIGN) == 0xf);
+	CHECK(DO(FOREIGN) == 0x1f);
 	CHECK(run_filled(0) == HLT);
 }
 
@@ -1234,6 +1272,7 @@ static const struct {
 	{ "state", test_state },
 	{ "caps", test_caps },
 	{ "charge", test_charge },
+	{ "ring", test_ring },
 	{ "foreign", test_foreign },
 	{ "fuzz", test_fuzz },
 };

@@ -1014,6 +1014,131 @@ static void test_churn(unsigned long n)
 			test, c.pages, swapped, shared);
 }
 
+/* 1: 200 bytes to 0x90000 on; 0x55 to ports 0x10 and 0x11; jmp 1b */
+static const uint8_t coalesced_code[] = {
+	0xb8, 0x00, 0x90, 0x8e, 0xd8,	/* mov ax,0x9000; mov ds,ax */
+	0x31, 0xdb, 0xb9, 200, 0x00,	/* xor bx,bx; mov cx,200 */
+	0x88, 0x1f, 0x43, 0xe2, 0xfb,	/* 2: mov [bx],bl; inc bx; loop 2b */
+	0xb0, 0x55, 0xe6, 0x10, 0xe6, 0x11,
+	0xeb, 0xe9,
+};
+
+struct ring_client {
+	struct kvm_coalesced_mmio_ring *ring;
+	unsigned int next, seen;	/* address of the next write; all of them */
+	pthread_t vcpu;
+	int live;			/* seen while the vCPU runs */
+};
+
+/* What came since, in order; the port comes after the last byte. */
+static void ring_drain(struct ring_client *c)
+{
+	struct kvm_coalesced_mmio *e;
+
+	for (; c->ring->first != __atomic_load_n(&c->ring->last, __ATOMIC_ACQUIRE); c->seen++) {
+		e = &c->ring->coalesced_mmio[c->ring->first];
+		CHECK(e->len == 1);
+		if (c->next == 200) {
+			CHECK(e->pio == 1 && e->phys_addr == 0x10 && e->data[0] == 0x55);
+			c->next = 0;
+		} else {
+			CHECK(!e->pio && e->phys_addr == 0x90000 + c->next && e->data[0] == c->next);
+			c->next++;
+		}
+		c->ring->first = (c->ring->first + 1) % 170;
+	}
+}
+
+static void *ring_watch(void *arg)
+{
+	struct ring_client *c = arg;
+
+	for (int i = 0; i < 2000 && !c->live; i++) {
+		c->live = __atomic_load_n(&c->ring->last, __ATOMIC_ACQUIRE) != c->ring->first;
+		usleep(1000);
+	}
+	pthread_kill(c->vcpu, SIGALRM);
+	return NULL;
+}
+
+/* Writes to coalesced MMIO and PIO are in the ring, in order, until it is full. */
+static void test_coalesced(unsigned long n)
+{
+	/* one byte, and then: sti; inc ax; jmp */
+	static const uint8_t spin[] = { 0x88, 0x1f, 0xfb, 0x40, 0xeb, 0xfd };
+	struct kvm_coalesced_mmio_zone mmio = { .addr = 0x90000, .size = 256 };
+	struct kvm_coalesced_mmio_zone pio = { .addr = 0x10, .size = 1, .pio = 1 };
+	struct kvm_userspace_memory_region region = { };
+	unsigned int mmio_exits = 0, i;
+	struct ring_client c = { .vcpu = pthread_self() };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct kvm_regs regs = { };
+	pthread_t thread;
+	uint8_t *other;
+	struct vm m;
+	int vcpu;
+
+	vm_start(&m, coalesced_code, sizeof(coalesced_code));
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	region.memory_size = 512 << 10;
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	CHECK(ioctl(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO) == 2);
+	CHECK(ioctl(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_PIO) == 1);
+	CHECK(ioctl(m.vm, KVM_REGISTER_COALESCED_MMIO, &mmio) == 0);
+	CHECK(ioctl(m.vm, KVM_REGISTER_COALESCED_MMIO, &pio) == 0);
+	c.ring = (void *)((uint8_t *)m.run + 2 * 4096);
+
+	for (i = 0; i < n; i++) {
+		CHECK(vm_run(&m) == 0);
+		if (m.run->exit_reason == KVM_EXIT_MMIO) {
+			/* The ring was full: this one comes after what is there. */
+			ring_drain(&c);
+			CHECK(m.run->mmio.is_write && m.run->mmio.phys_addr == 0x90000 + c.next);
+			CHECK(m.run->mmio.data[0] == c.next++);
+			mmio_exits++;
+			CHECK(vm_run(&m) == 0);
+		}
+		CHECK(m.run->exit_reason == KVM_EXIT_IO && m.run->io.port == 0x11);
+		if (i % 3 != 2)
+			ring_drain(&c);
+	}
+	ring_drain(&c);
+	CHECK(c.next == 0);
+	printf("%s: ok %u, exits %u", test, c.seen, mmio_exits);
+
+	/* The VM's one ring, in every vCPU's mapping. */
+	vcpu = ioctl(m.vm, KVM_CREATE_VCPU, 1);
+	CHECK(vcpu >= 0);
+	other = mmap(NULL, m.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	CHECK(other != MAP_FAILED);
+	CHECK(!memcmp(other + 2 * 4096, c.ring, 4096));
+	((struct kvm_coalesced_mmio_ring *)(other + 2 * 4096))->first = 77;
+	CHECK(c.ring->first == 77);
+	c.ring->first = c.ring->last;
+
+	/* Seen while the vCPU runs. */
+	memcpy(m.ram + CODE + 0x100, spin, sizeof(spin));
+	CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+	regs.rip = CODE + 0x100;
+	regs.rbx = 0;
+	CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(pthread_create(&thread, NULL, ring_watch, &c) == 0);
+	CHECK(vm_run(&m) == -1 && errno == EINTR);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(c.live);
+	ring_drain(&c);
+
+	CHECK(ioctl(m.vm, KVM_UNREGISTER_COALESCED_MMIO, &mmio) == 0);
+	CHECK(ioctl(m.vm, KVM_UNREGISTER_COALESCED_MMIO, &pio) == 0);
+	regs.rip = CODE;
+	CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+	CHECK(vm_run(&m) == 0 && m.run->exit_reason == KVM_EXIT_MMIO);
+	CHECK(c.ring->first == c.ring->last);
+	printf(", then %u\n", c.seen);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(unsigned long n);
@@ -1025,6 +1150,7 @@ static const struct {
 	{ "irq", test_irq, 1000 },
 	{ "lines", test_lines, 1000 },
 	{ "mmio", test_mmio, 0 },
+	{ "coalesced", test_coalesced, 20 },
 	{ "memory", test_memory, 0 },
 	{ "touch", test_touch, 2 },
 	{ "session", test_session, 2 },

@@ -48,6 +48,28 @@ int split_vm_fd(struct kvm *kvm)
 	return to_split_kvm(kvm)->fd;
 }
 
+/**
+ * split_coalesce() - hand a coalesced write to the client
+ * @kvm:	the VM
+ * @addr:	guest physical address or port
+ * @len:	bytes, at most 8
+ * @val:	they
+ * @pio:	it is a port
+ *
+ * Return: 0, -EOPNOTSUPP: it has to be an exit.
+ */
+int split_coalesce(struct kvm *kvm, u64 addr, int len, const void *val, bool pio)
+{
+	struct kvm_coalesced_mmio write = {
+		.phys_addr = addr,
+		.len = len,
+		.pio = pio,
+	};
+
+	memcpy(write.data, val, len);
+	return ksplit_ops->coalesce(split_vm_fd(kvm), &write) ? -EOPNOTSUPP : 0;
+}
+
 /* -------------------------------------------------------------- flushes -- */
 
 static void flush_fd(int fd, u32 what, u64 start, u64 end)

@@ -66,7 +66,8 @@ START_TEST(test_api_version)
 {
 	ck_assert_int_eq(kvm_call(0, KVM_GET_API_VERSION, 0), KVM_API_VERSION);
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP), 1);
-	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO), 0);
+	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO),
+			 KVM_COALESCED_MMIO_PAGE_OFFSET);
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING), 0);
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_XEN_HVM), 0);
 }
@@ -312,6 +313,48 @@ START_TEST(test_mmio)
 	ck_assert_uint_eq(vcpu.run->mmio.data[0], 'x');
 	ck_assert_int_eq(client_run(&vcpu), 0);
 	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+static void guest_stores(struct fake_entry *e, void *arg)
+{
+	e->run->regs[0] = 'a' + e->entry;
+	fake_exit(e, EXIT_EPT_VIOLATION, EPT_WRITE | EPT_GLA_VALID, 0);
+	*fake_field(e, GUEST_PHYSICAL) = 0x4008000 + e->entry;
+}
+
+/* Writes in a zone go to the client's ring, and are exits when that is full. */
+START_TEST(test_coalesced)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = 0x4008000, .size = 8 };
+	struct kvm_sregs sregs;
+	struct fake_stats stats;
+	unsigned int i;
+
+	ck_assert_int_eq(kvm_call(vm.handle, KVM_REGISTER_COALESCED_MMIO, &zone), 0);
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_SREGS, &sregs), 0);
+	sregs.ds.base = 0x4000000;
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_SREGS, &sregs), 0);
+	for (i = 0; i < FAKE_RING + 2; i++) {
+		unsigned char code[] = { 0xa2, i, 0x80 };	/* mov %al, 0x8000 + i */
+
+		memcpy((char *)ram + 0x1000 + i * sizeof(code), code, sizeof(code));
+	}
+
+	fake_reset_stats();
+	fake_set_guest(vcpu.fd, guest_stores, NULL);
+	for (i = FAKE_RING; i < FAKE_RING + 2; i++) {
+		ck_assert_int_eq(client_run(&vcpu), 0);
+		ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_MMIO);
+		ck_assert_uint_eq(vcpu.run->mmio.phys_addr, 0x4008000 + i);
+		ck_assert_uint_eq(vcpu.run->mmio.data[0], 'a' + i);
+		fake_get_stats(&stats);
+		ck_assert_uint_eq(stats.coalesced, FAKE_RING);
+		ck_assert_uint_eq(stats.write.phys_addr, 0x4008000 + FAKE_RING - 1);
+		ck_assert_uint_eq(stats.write.len, 1);
+		ck_assert_uint_eq(stats.write.data[0], 'a' + FAKE_RING - 1);
+		ck_assert_uint_eq(stats.write.pio, 0);
+	}
 }
 END_TEST
 
@@ -632,6 +675,7 @@ Suite *m0_suite(void)
 	tcase_add_test(t, test_steal_time);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
+	tcase_add_test(t, test_coalesced);
 	tcase_add_test(t, test_backing);
 	tcase_add_test(t, test_backing_fault);
 	tcase_add_test(t, test_refused_run);

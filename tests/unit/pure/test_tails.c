@@ -332,5 +332,47 @@ START_TEST(random_runs)
 }
 END_TEST
 
+START_TEST(ring)
+{
+	union {
+		struct kvm_coalesced_mmio_ring ring;
+		u8 page[PAGE_SIZE + 64];
+	} u = { };
+	struct kvm_coalesced_mmio w = { .len = 8, .pio = 1 }, *entry = u.ring.coalesced_mmio;
+	u32 last = 0, put = 0, i;
+
+	w.len = 9;
+	EQ(ksplit_ring_put(&u.ring, &last, &w), -EINVAL);
+	w.len = 8;
+	w.pio = 2;
+	EQ(ksplit_ring_put(&u.ring, &last, &w), -EINVAL);
+	w.pio = 1;
+	for (u32 round = 0; round < 3; round++) {
+		while (!ksplit_ring_put(&u.ring, &last, &w)) {
+			EQ(u.ring.last, last);
+			w.phys_addr = ++put;
+		}
+		EQ(put, (round + 1) * (KVM_COALESCED_MMIO_MAX - 1));
+		EQ(ksplit_ring_put(&u.ring, &last, &w), -ENOSPC);
+		for (i = put + 1 - KVM_COALESCED_MMIO_MAX; u.ring.first != u.ring.last; i++) {
+			EQ(entry[u.ring.first].phys_addr, i);
+			EQ(entry[u.ring.first].len, 8);
+			u.ring.first = (u.ring.first + 1) % KVM_COALESCED_MMIO_MAX;
+		}
+		EQ(i, put);
+	}
+	/* The client writes what it likes: nothing leaves the page. */
+	for (i = 0; i < 100000; i++) {
+		u.ring.first = rnd() % 2 ? rnd() % 256 : rnd_value();
+		u.ring.last = rnd_value();
+		w.len = rnd() % 9;
+		ksplit_ring_put(&u.ring, &last, &w);
+		LE(last, KVM_COALESCED_MMIO_MAX - 1);
+	}
+	for (i = PAGE_SIZE; i < sizeof(u.page); i++)
+		EQ(u.page[i], 0);
+}
+END_TEST
+
 MAIN("pure/tails", argument, arrays, nested_state, embedded, random_copies,
-     eventfds, kvm_runs, random_runs)
+     eventfds, kvm_runs, random_runs, ring)

@@ -32,6 +32,8 @@ typedef int64_t s64;
 #define BIT_ULL(n)		(1ull << (n))
 #define GENMASK_ULL(h, l)	((~0ull << (l)) & (~0ull >> (63 - (h))))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define READ_ONCE(x)		(*(volatile __typeof__(x) *)&(x))
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define fallthrough		__attribute__((__fallthrough__))
 
 /* The tree's, for a libc older than the tree. */

@@ -25,6 +25,9 @@ void split_flush_shadow(struct kvm *kvm);
 u64 split_hva_to_pfn(unsigned long addr, bool atomic, bool write_fault,
 		     bool *writable);
 
+/* coalesced_mmio_write(), for a write in its zone */
+int split_coalesce(struct kvm *kvm, u64 addr, int len, const void *val, bool pio);
+
 /* kvm_fpu_get(), kvm_fpu_put(); in personality/fpu.c */
 void ksplit_fpu_get(void);
 void ksplit_fpu_put(void);
