@@ -11,7 +11,8 @@ include $(U)/../../../vmm-daemon/Makefile
 test: $(SUITE)/test_worker
 	@GLIBC_TUNABLES=glibc.pthread.rseq=0 $<
 
-$(SUITE)/%.o: $(U)/%.c $(U)/front.h
+$(SUITE)/%.o: $(U)/%.c $(U)/front.h $(wildcard $(U)/../../../vmm-daemon/*.h) \
+		$(U)/../../../kvm-split/uapi/kvm_split.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTCFLAGS_LIBKVM) -c -o $@ $<
 

@@ -168,7 +168,8 @@ static void probe(void)
 	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
 				     KVM_CAP_NR_MEMSLOTS, NULL), KSPLIT_MAX_SLOTS / 2);
 	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
-				     KVM_CAP_COALESCED_MMIO, NULL), 0);
+				     KVM_CAP_COALESCED_MMIO, NULL),
+			 KVM_COALESCED_MMIO_PAGE_OFFSET);
 	ck_assert_int_eq(front_ioctl(sys, KVM_CHECK_EXTENSION,
 				     KVM_CAP_ASYNC_PF, NULL), 0);
 
