@@ -272,7 +272,6 @@ struct ksplit_session *ksplit_tenant_take(kuid_t uid)
 		session = ERR_PTR(left ?: -ENODEV);
 	if (IS_ERR(session) && left >= 0)
 		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe, max-vms %u\n",
-				   from_kuid(&init_user_ns, uid), task_tgid_nr(current), session,
-				   t ? t->limit.max_vms : 0);
+				__kuid_val(uid), current->tgid, session, t ? t->limit.max_vms : 0);
 	return session;
 }
