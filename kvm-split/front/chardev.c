@@ -280,7 +280,7 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (f->vcpu && cmd == KVM_SET_SIGNAL_MASK)
 		return set_sigmask(f, argp);
 	if (!f->vm && cmd == KVM_GET_VCPU_MMAP_SIZE)
-		return arg ? -EINVAL : KSPLIT_RUN_SIZE;
+		return arg ? -EINVAL : 3 * PAGE_SIZE;
 	return forward(f, KSPLIT_OP_IOCTL, cmd, arg, argp, min(_IOC_SIZE(cmd), KSPLIT_PREFETCH_MAX));
 }
 
@@ -300,7 +300,7 @@ static ssize_t client_read(struct file *file, char __user *buf, size_t size, lof
 static int client_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ksplit_file *f = file->private_data;
-	struct page *pages[KSPLIT_RUN_SIZE / PAGE_SIZE];
+	struct page *pages[3];		/* kvm_run, PIO data, coalesced ring */
 
 	if (!f->vcpu)
 		return -ENODEV;

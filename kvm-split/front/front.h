@@ -24,8 +24,6 @@
 #include "pure/kvm_run.h"
 #include "pure/tails.h"
 
-#define KSPLIT_RUN_SIZE		(3 * PAGE_SIZE)	/* kvm_run, PIO data, coalesced ring */
-
 struct ksplit_call {
 	struct list_head node;		/* chan->calls or chan->busy */
 	wait_queue_head_t wq;		/* the client's thread */
