@@ -163,8 +163,7 @@ struct ksplit_vm {
 
 	struct kvm_irq_level low[2];	/* what the session's call low_id lowered, its answer */
 	u64 low_id;
-	struct kvm_coalesced_mmio_ring *ring;	/* of the client's, as the worker fills it */
-	u32 ring_last;			/* under the session's chan.lock */
+	struct kvm_coalesced_mmio_ring *ring;	/* the client's; under chan.lock of the session */
 	struct xarray vcpus;		/* by number, RCU readers */
 
 	struct mutex slots_lock;

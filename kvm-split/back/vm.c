@@ -246,7 +246,7 @@ static long ksplit_vm_coalesce(struct ksplit_vm *vm, struct kvm_coalesced_mmio _
 	if (copy_from_user(&write, arg, sizeof(write)))
 		return -EFAULT;
 	guard(spinlock)(&vm->session->chan.lock);
-	return ksplit_ring_put(vm->ring, &vm->ring_last, &write);
+	return ksplit_ring_put(vm->ring, &write);
 }
 
 static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

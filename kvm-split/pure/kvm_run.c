@@ -39,23 +39,20 @@ bool ksplit_kvm_run_valid(const struct kvm_run *run)
 /**
  * ksplit_ring_put() - append a write of the guest's to the coalesced MMIO ring
  * @ring: the page, which the client writes, too
- * @last: ring->last as the stub knows it
  * @write: the write
  *
  * Context: one at a time.
- * Return: 0, -EINVAL, -ENOSPC (the client has to empty it first).
+ * Return: 0, -EINVAL, -ENOSPC (the client has to empty it first, or its indices are no such).
  */
-int ksplit_ring_put(struct kvm_coalesced_mmio_ring *ring, u32 *last,
-		    const struct kvm_coalesced_mmio *write)
+int ksplit_ring_put(struct kvm_coalesced_mmio_ring *ring, const struct kvm_coalesced_mmio *write)
 {
-	u32 next = (*last + 1) % KVM_COALESCED_MMIO_MAX;
+	u32 last = READ_ONCE(ring->last), next = (last + 1) % KVM_COALESCED_MMIO_MAX;
 
 	if (write->len > sizeof(write->data) || write->pio > 1)
 		return -EINVAL;
-	if (READ_ONCE(ring->first) == next)
+	if (last >= KVM_COALESCED_MMIO_MAX || READ_ONCE(ring->first) == next)
 		return -ENOSPC;
-	ring->coalesced_mmio[*last] = *write;
-	*last = next;
+	ring->coalesced_mmio[last] = *write;
 	/* The client reads last, then the entry. */
 	smp_store_release(&ring->last, next);
 	return 0;

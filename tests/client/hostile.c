@@ -1213,14 +1213,15 @@ static void test_ring(void)
 		CHECK(ring->coalesced_mmio[i].phys_addr == i && ring->coalesced_mmio[i].len == 8 &&
 		      ring->coalesced_mmio[i].pio == i % 2 &&
 		      *(uint64_t *)ring->coalesced_mmio[i].data == ~(uint64_t)i);
-	/* Whatever the client does with it is its own affair. */
-	ring->last = ~0u;
-	ring->first = 100;
-	CHECK(!DO(COALESCE, 7, 1, 0, 0) && !ring->last);
+	/* The client's indices stand, as in-tree, if they are in the page. */
+	ring->last = 100;
+	ring->first = 102;
+	CHECK(!DO(COALESCE, 7, 1, 0, 0) && ring->last == 101 && ring->coalesced_mmio[100].len == 1);
+	CHECK(DO(COALESCE, 7, 1, 0, 0) == -ENOSPC && ring->last == 101);
 	for (i = 0; i < 1000; i++) {
-		ring->first = i * 0x9e3779b9;
-		DO(COALESCE, i, 1, 0, 0);
-		CHECK(ring->last < 170);
+		ring->first = i * 0x85ebca6b;
+		ring->last = i & 1 ? i : i * 0x9e3779b9;
+		CHECK(DO(COALESCE, i, 1, 0, 0) == (i < 170 && i & 1 ? 0 : -ENOSPC) || !i);
 	}
 }
 

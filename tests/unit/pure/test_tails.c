@@ -339,21 +339,20 @@ START_TEST(ring)
 		u8 page[PAGE_SIZE + 64];
 	} u = { };
 	struct kvm_coalesced_mmio w = { .len = 8, .pio = 1 }, *entry = u.ring.coalesced_mmio;
-	u32 last = 0, put = 0, i;
+	u32 put = 0, last, i;
 
 	w.len = 9;
-	EQ(ksplit_ring_put(&u.ring, &last, &w), -EINVAL);
+	EQ(ksplit_ring_put(&u.ring, &w), -EINVAL);
 	w.len = 8;
 	w.pio = 2;
-	EQ(ksplit_ring_put(&u.ring, &last, &w), -EINVAL);
+	EQ(ksplit_ring_put(&u.ring, &w), -EINVAL);
 	w.pio = 1;
 	for (u32 round = 0; round < 3; round++) {
-		while (!ksplit_ring_put(&u.ring, &last, &w)) {
-			EQ(u.ring.last, last);
+		while (!ksplit_ring_put(&u.ring, &w)) {
 			w.phys_addr = ++put;
 		}
 		EQ(put, (round + 1) * (KVM_COALESCED_MMIO_MAX - 1));
-		EQ(ksplit_ring_put(&u.ring, &last, &w), -ENOSPC);
+		EQ(ksplit_ring_put(&u.ring, &w), -ENOSPC);
 		for (i = put + 1 - KVM_COALESCED_MMIO_MAX; u.ring.first != u.ring.last; i++) {
 			EQ(entry[u.ring.first].phys_addr, i);
 			EQ(entry[u.ring.first].len, 8);
@@ -364,10 +363,12 @@ START_TEST(ring)
 	/* The client writes what it likes: nothing leaves the page. */
 	for (i = 0; i < 100000; i++) {
 		u.ring.first = rnd() % 2 ? rnd() % 256 : rnd_value();
-		u.ring.last = rnd_value();
+		u.ring.last = last = rnd() % 2 ? rnd() % 256 : rnd_value();
 		w.len = rnd() % 9;
-		ksplit_ring_put(&u.ring, &last, &w);
-		LE(last, KVM_COALESCED_MMIO_MAX - 1);
+		if (ksplit_ring_put(&u.ring, &w))
+			EQ(u.ring.last, last);
+		else
+			LE(last, KVM_COALESCED_MMIO_MAX - 1);
 	}
 	for (i = PAGE_SIZE; i < sizeof(u.page); i++)
 		EQ(u.page[i], 0);
