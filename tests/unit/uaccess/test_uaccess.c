@@ -409,7 +409,7 @@ START_TEST(capabilities_that_are_off)
 	long answer = 1;
 
 	begin(KVM_CHECK_EXTENSION, 0);
-	ck_assert_int_eq(ksplit_treat(&call, KVM_CAP_COALESCED_MMIO, &answer),
+	ck_assert_int_eq(ksplit_treat(&call, KVM_CAP_XEN_HVM, &answer),
 			 KSPLIT_TREAT_ANSWERED);
 	ck_assert_int_eq(answer, 0);
 	ck_assert_int_eq(ksplit_treat(&call, KVM_CAP_IRQCHIP, &answer),
