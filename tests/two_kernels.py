@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scripts that run in the testbed on in-tree KVM and on the split, and their table.
+
+A script prints lines "RESULT<tab>name<tab>ok, FAILED or -<tab>what was seen"
+(tests/results.sh). The table has a line for each name, side by side.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, 'build/log/tests')
+
+
+class Table:
+    """The scripts of one folder.
+
+    name     of the folder, and of logs and runs
+    scripts  {script or script@variant: wall-clock seconds, with room for a busy machine}
+    command  function (script, kernel) -> words for "testbed run"
+    doc      text above the table in docs/NAME.md
+    close    {line: percent by which the first numbers seen may differ}
+    """
+
+    def __init__(self, name, scripts, command, doc, close=None):
+        here = f'{ROOT}/tests/{name}'
+        self.name, self.command, self.doc, self.close = name, command, doc, close or {}
+        self.scripts = {s: t for s, t in scripts.items() if os.path.exists(f'{here}/{s.split("@")[0]}')}
+
+    def log_of(self, script, kernel):
+        return f'{LOGS}/{self.name}-{script}-{kernel}.log'
+
+    def run(self, script, kernel):
+        command = [f'{ROOT}/scripts/testbed', 'run', '--kernel', kernel, '--timeout', str(self.scripts[script]),
+                   '--name', f'{self.name}-{script}-{kernel}',
+                   '--add', f'{ROOT}/tests/results.sh:/tests/results.sh',
+                   '--add', f'{ROOT}/tests/{self.name}/lib.sh:/tests/lib.sh',
+                   '--add', f'{ROOT}/tests/{self.name}/{script.split("@")[0]}:/tests/script', *self.command(script, kernel)]
+        with open(self.log_of(script, kernel), 'wb') as out:
+            status = subprocess.run([*command, '--', 'sh /tests/script'], stdin=subprocess.DEVNULL,
+                                    stdout=out, stderr=subprocess.STDOUT, check=False).returncode
+            out.write(f'RESULT\t{script}: end\t{"ok" if status == 0 else "FAILED"}\tstatus {status}\n'.encode())
+
+    def results(self, script, kernel):
+        """{name: (ok, FAILED or -, what was seen)} of the last run of one script on one kernel."""
+        log = self.log_of(script, kernel)
+        text = open(log, errors='replace').read() if os.path.exists(log) else ''
+        return {m[1]: (m[2], m[3].strip())
+                for m in re.finditer(r'^RESULT\t([^\t]*)\t([^\t]*)\t(.*)$', text, re.M)}
+
+    def differ(self, name, cells):
+        if name not in self.close or None in cells:
+            return False
+        a, b = [int(re.match(r'\d*', c[1])[0] or 0) for c in cells]
+        return not a or abs(a - b) * 100 > a * self.close[name]
+
+    def main(self, picked):
+        os.makedirs(LOGS, exist_ok=True)
+        subprocess.run([f'{ROOT}/scripts/make-guest'], check=True)
+        unknown = set(picked) - {*self.scripts, 'table', 'doc'}
+        if unknown:
+            sys.exit(f'{self.name}/run: no such script: {" ".join(sorted(unknown))}')
+        for script in [s for s in self.scripts if not picked or s in picked]:
+            for kernel in os.environ.get('KERNELS', 'stock split').split():
+                self.run(script, kernel)
+        lines, doc, failed = [f'{"":30} in-tree  split'], [], 0
+        shown = list(lines)
+        for script in self.scripts:
+            both = [self.results(script, k) for k in ('stock', 'split')]
+            doc.append(f'| **{script}** | | |')
+            for name in dict.fromkeys(n for r in both for n in r):
+                cells = [r.get(name) for r in both]
+                words = [c[0] if c else 'missing' for c in cells]
+                if self.differ(name, cells):
+                    words[1] = 'FAILED'
+                bad = not {'FAILED', 'missing'}.isdisjoint(words)
+                line = f'{name:30} {words[0]:8} {words[1]}'
+                seen = [f'    {k}: {c[1]}' for k, c in zip(('in-tree', 'split'), cells) if c and c[1]]
+                lines += [line, *seen]
+                shown += [line, *(seen if bad else [])]
+                if name in self.close:
+                    words = [f'{w}: {c[1] if c else ""}' for w, c in zip(words, cells)]
+                if not name.endswith(': end'):
+                    doc.append(f'| {name} | {words[0]} | {words[1]} |')
+                failed += bad
+        with open(f'{ROOT}/build/log/{self.name}-table.txt', 'w', encoding='utf-8') as f:
+            f.writelines(line + '\n' for line in lines)
+        print('\n'.join(shown))
+        count = sum(not line.startswith(' ') for line in lines)
+        print(f'{count} lines, {failed} failed; what was seen: build/log/{self.name}-table.txt')
+        if picked == ['doc']:
+            with open(f'{ROOT}/docs/{self.name}.md', 'w', encoding='utf-8') as f:
+                f.write(f'<!-- Written by `tests/{self.name}/run doc`. -->\n{self.doc}\n| what | in-tree | split |\n|---|---|---|\n')
+                f.writelines(line + '\n' for line in doc)
+        return 1 if failed or not count else 0
