@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -385,6 +386,37 @@ static void test_touch(unsigned long n)
 		CHECK(vm_run(&m) == 0);
 		CHECK(m.run->exit_reason == KVM_EXIT_IO);
 		CHECK(madvise(m.ram + 0x2000, 0xed000, MADV_DONTNEED) == 0);
+	}
+	printf("%s: ok\n", test);
+}
+
+/*
+ * Memory that the guest touches first comes from the node that the client's
+ * memory policy says, here each node up to N in turn.
+ */
+static void test_nodes(unsigned long n)
+{
+	static const uint8_t code[] = {		/* test_touch()'s */
+		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
+		0xe6, 0x10, 0xeb, 0xe9,
+	};
+	struct vm m;
+
+	vm_start(&m, code, sizeof(code));
+	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	for (unsigned long node = 0; node <= n; node++) {
+		unsigned long mask = 1ul << node;
+		int at;
+
+		CHECK(madvise(m.ram + 0x2000, 0xee000, MADV_DONTNEED) == 0);
+		CHECK(syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 64) == 0);
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_IO);
+		for (unsigned long p = 0x2000; p < 0xf0000; p += 0x1000) {
+			CHECK(syscall(SYS_get_mempolicy, &at, NULL, 0, m.ram + p, MPOL_F_NODE | MPOL_F_ADDR) == 0);
+			CHECK(at == (int)node);
+		}
 	}
 	printf("%s: ok\n", test);
 }
@@ -1153,6 +1185,7 @@ static const struct {
 	{ "coalesced", test_coalesced, 20 },
 	{ "memory", test_memory, 0 },
 	{ "touch", test_touch, 2 },
+	{ "nodes", test_nodes, 0 },
 	{ "session", test_session, 2 },
 	{ "signal", test_signal, 0 },
 	{ "triple", test_triple, 0 },
