@@ -395,7 +395,7 @@ static int __init ksplit_init_hw(void)
 	if (!r)
 		r = ksplit_caps_init(hw);
 	if (r)
-		pr_err("kvm-split: this CPU's VMX lacks what is needed: %d\n", r);
+		pr_err("kvm-split: this CPU lacks EPT or other parts of VMX: %d\n", r);
 	return r;
 }
 
