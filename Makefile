@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -24,6 +24,7 @@ help:
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
+	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
@@ -73,6 +74,10 @@ check-virsh: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@tests/virsh/run $(TESTS)
 
+check-guests: kernels image
+	@$(MAKE) --no-print-directory daemon
+	@tests/guests/run $(TESTS)
+
 selftests: tree
 	@$(HEAVY) $@ $(MAKE) --no-print-directory -C tests/selftests O=$(CURDIR)/build/selftests
 
@@ -91,7 +96,7 @@ bench: kernels image
 # vmenter.S declares nowhere; asm goto; __initconst of an array of const pointers.
 lint: tree
 	@git ls-files scripts tests .ci | xargs grep -lE '^#!/bin/(ba)?sh' | \
-		xargs shellcheck -x -S warning -P SCRIPTDIR -P tests/system
+		xargs shellcheck -x -S warning -P SCRIPTDIR -P tests/system -P tests/guests -P tests/virsh -P tests
 	@cd build/linux-split && perl scripts/checkpatch.pl --terse -q --no-summary --no-tree --max-line-length=100 \
 		--ignore COMPLEX_MACRO,AVOID_EXTERNS,SPACING,INIT_ATTRIBUTE -f ../../kvm-split/*.h ../../kvm-split/*/*.[ch]
 
