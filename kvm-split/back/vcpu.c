@@ -750,7 +750,8 @@ static int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	if (!e->fail) {
 		guard(preempt)();
 		ksplit_vmcs_load(v);
-		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason), e->value, e->stored);
+		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason, v != vcpu->vmcs),
+					e->value, e->stored);
 	}
 	if (e->own_qualification)
 		e->value[KSPLIT_S_EXIT_QUALIFICATION] = e->qualification;

@@ -184,7 +184,8 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 /* What an exit stores besides KSPLIT_G_EXIT and KSPLIT_G_BASIC. */
 #define INSN	KSPLIT_GROUP(INSN)
 #define QUAL	(KSPLIT_GROUP(QUAL) | INSN)
-#define VMX	(KSPLIT_GROUP(VMX) | QUAL)
+#define MODE	KSPLIT_GROUP(MODE)
+#define VMX	(KSPLIT_GROUP(VMX) | QUAL | MODE)
 #define ERROR	(KSPLIT_GROUP(ERROR) | QUAL)
 
 static const u32 exit_groups[] = {
@@ -194,12 +195,11 @@ static const u32 exit_groups[] = {
 	[14] = QUAL,			/* INVLPG */
 	[15 ... 16] = INSN,		/* RDPMC, RDTSC */
 	[18] = INSN,			/* VMCALL */
-	[19] = VMX, [21] = VMX,		/* VMCLEAR, VMPTRLD */
-	[20] = INSN, [24] = INSN,	/* VMLAUNCH, VMRESUME */
-	[22 ... 23] = VMX, [25] = VMX,	/* VMPTRST, VMREAD, VMWRITE */
-	[26] = INSN, [27] = VMX,	/* VMXOFF, VMXON */
+	/* VMX instructions: KVM wants to know CPL */
+	[19] = VMX, [20] = INSN | MODE, [21 ... 23] = VMX, [24] = INSN | MODE,
+	[25] = VMX, [26] = INSN | MODE, [27] = VMX,
 	[28 ... 29] = QUAL,		/* CR access, MOV DR */
-	[30] = QUAL | KSPLIT_GROUP(MODE), /* I/O: KVM notes the linear RIP */
+	[30] = QUAL | MODE,		/* I/O: KVM notes the linear RIP */
 	[31 ... 32] = INSN,		/* RDMSR, WRMSR */
 	[33 ... 34] = QUAL,		/* entry failures */
 	[36] = INSN,			/* MWAIT */
@@ -208,7 +208,7 @@ static const u32 exit_groups[] = {
 	[46 ... 47] = VMX,		/* GDTR, IDTR, LDTR, TR */
 	[48] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR), /* EPT violation */
 	/* EPT misconfiguration: MMIO, which is emulated */
-	[49] = KSPLIT_GROUP(ADDR) | KSPLIT_GROUP(MODE) | KSPLIT_GROUP(CR),
+	[49] = KSPLIT_GROUP(ADDR) | MODE | KSPLIT_GROUP(CR),
 	[50] = VMX, [53] = VMX, [58] = VMX, /* INVEPT, INVVPID, INVPCID */
 	[51] = INSN,			/* RDTSCP */
 	[54 ... 55] = INSN,		/* WBINVD, XSETBV */
@@ -220,17 +220,21 @@ static const u32 exit_groups[] = {
 /**
  * ksplit_exit_groups() - fields to store for the worker after an exit
  * @exit_reason: the whole 32-bit field; only the basic reason counts
+ * @nested: of a guest's guest: its hypervisor sees most of these exits, and with
+ *	    each what nested VMX copies
  *
  * Reasons that are unknown here store the least; the worker fetches more with
  * KSPLIT_FILL.
  *
  * Return: bitmap of 1 << enum ksplit_group.
  */
-u32 ksplit_exit_groups(u32 exit_reason)
+u32 ksplit_exit_groups(u32 exit_reason, bool nested)
 {
 	u32 basic = exit_reason & 0xffff;
 	u32 groups = KSPLIT_GROUP(EXIT) | KSPLIT_GROUP(BASIC);
 
+	if (nested)
+		groups |= VMX | KSPLIT_GROUP(RSP) | KSPLIT_GROUP(CR) | KSPLIT_GROUP(MISC);
 	if (basic < ARRAY_SIZE(exit_groups))
 		groups |= exit_groups[basic];
 	return groups;

@@ -229,7 +229,7 @@ struct ksplit_vmcs_state {
 void ksplit_vmcs_reset(struct ksplit_vmcs_state *s);
 int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *ret_bad);
 
-u32 ksplit_exit_groups(u32 exit_reason);
+u32 ksplit_exit_groups(u32 exit_reason, bool nested);
 
 static inline bool ksplit_slot_test(const u64 *map, unsigned int slot)
 {
