@@ -186,6 +186,7 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 #define QUAL	(KSPLIT_GROUP(QUAL) | INSN)
 #define MODE	KSPLIT_GROUP(MODE)
 #define VMX	(KSPLIT_GROUP(VMX) | QUAL | MODE)
+#define ENTER	(INSN | MODE | KSPLIT_GROUP(CR) | KSPLIT_GROUP(MISC))
 #define ERROR	(KSPLIT_GROUP(ERROR) | QUAL)
 
 static const u32 exit_groups[] = {
@@ -195,8 +196,8 @@ static const u32 exit_groups[] = {
 	[14] = QUAL,			/* INVLPG */
 	[15 ... 16] = INSN,		/* RDPMC, RDTSC */
 	[18] = INSN,			/* VMCALL */
-	/* VMX instructions: KVM wants to know CPL */
-	[19] = VMX, [20] = INSN | MODE, [21 ... 23] = VMX, [24] = INSN | MODE,
+	/* VMX instructions: KVM wants to know CPL, VMLAUNCH and VMRESUME more */
+	[19] = VMX, [20] = ENTER, [21 ... 23] = VMX, [24] = ENTER,
 	[25] = VMX, [26] = INSN | MODE, [27] = VMX,
 	[28 ... 29] = QUAL,		/* CR access, MOV DR */
 	[30] = QUAL | MODE,		/* I/O: KVM notes the linear RIP */

@@ -653,7 +653,7 @@ START_TEST(exit_groups)
 	ck_assert_uint_eq(vmreads(28), 8);	/* CR access */
 	ck_assert_uint_eq(vmreads(30), 11);	/* I/O: linear RIP */
 	ck_assert_uint_eq(vmreads(48), 8);	/* EPT violation */
-	ck_assert_uint_eq(vmreads(24), 10);	/* VMRESUME */
+	ck_assert_uint_eq(vmreads(24), 17);	/* VMRESUME */
 }
 END_TEST
 
