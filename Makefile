@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests soak selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -25,6 +25,7 @@ help:
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
+	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
@@ -77,6 +78,10 @@ check-virsh: kernels image
 check-guests: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@tests/guests/run $(TESTS)
+
+soak: kernels image
+	@$(MAKE) --no-print-directory daemon
+	@KERNELS=split tests/guests/run soak
 
 selftests: tree
 	@$(HEAVY) $@ $(MAKE) --no-print-directory -C tests/selftests O=$(CURDIR)/build/selftests
