@@ -7,6 +7,7 @@
 . /tests/results.sh
 
 chmod 1777 "$work"
+ip link set lo up
 
 # vm NAME [INITRD] WORDS [OPTION...]: QEMU, an ordinary user's, with the small guest
 # behind it; "said NAME" is its console, "ask NAME COMMAND" its monitor.
