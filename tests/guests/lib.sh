@@ -6,11 +6,12 @@
 # shellcheck source=tests/results.sh
 . /tests/results.sh
 
+as=user1
 chmod 1777 "$work"
 ip link set lo up
 
-# vm NAME [INITRD] WORDS [OPTION...]: QEMU, an ordinary user's, with the small guest
-# behind it; "said NAME" is its console, "ask NAME COMMAND" its monitor.
+# vm NAME [INITRD] WORDS [OPTION...]: QEMU, an ordinary user's ($as), with the small
+# guest behind it; "said NAME" is its console, "ask NAME COMMAND" its monitor.
 vm()
 {
 	name=$1
@@ -22,7 +23,7 @@ vm()
 	mkfifo -m 666 "$work/$name.in" "$work/$name.out"
 	cat "$work/$name.out" > "$work/$name.mon" &
 	(
-		/usr/bin/setpriv --reuid user1 --regid user1 --groups kvm -- qemu-system-x86_64 -accel kvm -cpu host -m 96 \
+		/usr/bin/setpriv --reuid "$as" --regid "$as" --groups kvm -- qemu-system-x86_64 -accel kvm -cpu host -m 96 \
 			-display none -nodefaults -no-reboot -serial "file:$work/$name.log" \
 			-chardev "pipe,id=mon,path=$work/$name" -mon chardev=mon,mode=readline \
 			-kernel /vm/bzImage -append "console=ttyS0 quiet panic=-1 $words" \
