@@ -34,6 +34,8 @@ vm()
 
 said() { [ ! -e "$work/$1.log" ] || tr -d '\r' < "$work/$1.log"; }
 has() { said "$1" | grep -q "$2"; }
+# not COMMAND...: "! COMMAND" alone would not stop a check
+not() { if "$@"; then echo "unexpected: $*"; return 1; fi; }
 # says NAME LINE SECONDS
 says()
 {
