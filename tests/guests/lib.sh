@@ -18,6 +18,8 @@ vm()
 	initrd=$2
 	words=$3
 	shift 3
+	# After a check that failed.
+	[ ! -e "$work/$name.in" ] || gone "$name" || quit "$name"
 	rm -f "$work/$name".*
 	[ -z "$initrd" ] || set -- -initrd "/vm/$initrd" "$@"
 	mkfifo -m 666 "$work/$name.in" "$work/$name.out"
