@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PAGES	8192u		/* 32 MiB */
+#define PAGES	8192u		/* 32 MiB, or what PAGES in the environment says */
 #define WORDS	(4096 / sizeof(uint64_t))
 #define CHANGED	512u		/* pages a round */
 
 static uint64_t generation[PAGES];
 static uint64_t (*memory)[WORDS];
+static unsigned int pages = PAGES;
 
 static uint64_t word(unsigned int page, unsigned int i)
 {
@@ -29,13 +30,17 @@ static void fill(unsigned int page)
 
 int main(void)
 {
-	memory = aligned_alloc(4096, PAGES * 4096ul);
+	if (getenv("PAGES"))
+		pages = strtoul(getenv("PAGES"), NULL, 0);
+	if (!pages || pages > PAGES)
+		return 2;
+	memory = aligned_alloc(4096, pages * 4096ul);
 	if (!memory)
 		return 2;
-	for (unsigned int p = 0; p < PAGES; p++)
+	for (unsigned int p = 0; p < pages; p++)
 		fill(p);
 	for (unsigned int round = 1;; round++) {
-		for (unsigned int p = 0; p < PAGES; p++) {
+		for (unsigned int p = 0; p < pages; p++) {
 			for (unsigned int i = 0; i < WORDS; i += p % 64 == round % 64 ? 1 : 61) {
 				if (memory[p][i] == word(p, i))
 					continue;
@@ -44,7 +49,7 @@ int main(void)
 			}
 		}
 		for (unsigned int c = 0; c < CHANGED; c++) {
-			unsigned int p = (round * CHANGED + c * 17) % PAGES;
+			unsigned int p = (round * CHANGED + c * 17) % pages;
 
 			generation[p]++;
 			fill(p);
