@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,35 +17,46 @@
 static FILE *in;
 static int sock;
 
-/* One packet there, one back: "$data#sum", each acknowledged by '+'. */
-static const char *call(const char *what)
+/* A packet is "$data#sum", and acknowledged by '+'. */
+static const char *receive(void)
 {
-	static char reply[8192];
-	unsigned char sum = 0;
+	static char data[8192];
 	size_t n = 0;
 	int c;
+
+	do {
+		c = getc(in);
+	} while (c != '$' && c != EOF);
+	while ((c = getc(in)) != '#' && c != EOF && n < sizeof(data) - 1)
+		data[n++] = c;
+	data[n] = 0;
+	if (c == EOF || getc(in) == EOF || getc(in) == EOF || write(sock, "+", 1) != 1) {
+		fprintf(stderr, "rsp: no answer\n");
+		exit(1);
+	}
+	return data;
+}
+
+/* The guest stops when somebody connects, and says so: "T05". */
+static const char *call(const char *what, bool stops)
+{
+	const char *reply;
+	unsigned char sum = 0;
 
 	for (const char *p = what; *p; p++)
 		sum += *p;
 	if (dprintf(sock, "$%s#%02x", what, sum) < 0)
 		exit(1);
 	do {
-		c = getc(in);
-	} while (c != '$' && c != EOF);
-	while ((c = getc(in)) != '#' && c != EOF && n < sizeof(reply) - 1)
-		reply[n++] = c;
-	reply[n] = 0;
-	if (c == EOF || getc(in) == EOF || getc(in) == EOF || write(sock, "+", 1) != 1) {
-		fprintf(stderr, "rsp: no answer to %s\n", what);
-		exit(1);
-	}
+		reply = receive();
+	} while (!stops && *reply == 'T');
 	return reply;
 }
 
 /* Register 16 of the "g" packet: eight bytes, the lowest first. */
 static uint64_t rip(void)
 {
-	const char *regs = call("g");
+	const char *regs = call("g", false);
 	uint64_t v = 0;
 	unsigned int byte;
 
@@ -72,17 +84,16 @@ int main(int argc, char **argv)
 	in = fdopen(sock, "r");
 	snprintf(set, sizeof(set), "Z1,%s,1", argv[2]);
 	snprintf(clear, sizeof(clear), "z1,%s,1", argv[2]);
-	call("?");
-	if (strcmp(call(set), "OK")) {
+	if (strcmp(call(set, false), "OK")) {
 		fprintf(stderr, "rsp: no breakpoint\n");
 		return 1;
 	}
-	if (strncmp(call("c"), "T05", 3))
+	if (strncmp(call("c", true), "T05", 3))
 		return 1;
 	printf("stopped at %" PRIx64 "\n", rip());
-	call(clear);
-	call("s");
+	call(clear, false);
+	call("s", true);
 	printf("then at %" PRIx64 "\n", rip());
-	call("D");
+	call("D", false);
 	return 0;
 }
