@@ -369,8 +369,11 @@ static void test_memory(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
-/* Each round the guest writes 222 pages that the client has given back. */
-static void test_touch(unsigned long n)
+#define TOUCHED		0x2000u		/* first of the pages */
+#define TOUCHED_END	0xf0000u
+
+/* A guest that writes each page from TOUCHED on, tells the client, and again. */
+static void touch_start(struct vm *m)
 {
 	/* As test_memory()'s, then out 0x10,al and again. */
 	static const uint8_t code[] = {
@@ -378,15 +381,27 @@ static void test_touch(unsigned long n)
 		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
 		0xe6, 0x10, 0xeb, 0xe9,
 	};
+
+	vm_start(m, code, sizeof(code));
+	CHECK(madvise(m->ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+}
+
+/* One round, of pages that the client has given back. */
+static void touch(struct vm *m)
+{
+	CHECK(madvise(m->ram + TOUCHED, TOUCHED_END - TOUCHED, MADV_DONTNEED) == 0);
+	CHECK(vm_run(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_IO);
+}
+
+/* N rounds. */
+static void test_touch(unsigned long n)
+{
 	struct vm m;
 
-	vm_start(&m, code, sizeof(code));
-	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
-	while (n--) {
-		CHECK(vm_run(&m) == 0);
-		CHECK(m.run->exit_reason == KVM_EXIT_IO);
-		CHECK(madvise(m.ram + 0x2000, 0xed000, MADV_DONTNEED) == 0);
-	}
+	touch_start(&m);
+	while (n--)
+		touch(&m);
 	printf("%s: ok\n", test);
 }
 
@@ -396,24 +411,16 @@ static void test_touch(unsigned long n)
  */
 static void test_nodes(unsigned long n)
 {
-	static const uint8_t code[] = {		/* test_touch()'s */
-		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
-		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
-		0xe6, 0x10, 0xeb, 0xe9,
-	};
 	struct vm m;
 
-	vm_start(&m, code, sizeof(code));
-	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	touch_start(&m);
 	for (unsigned long node = 0; node <= n; node++) {
 		unsigned long mask = 1ul << node;
 		int at;
 
-		CHECK(madvise(m.ram + 0x2000, 0xee000, MADV_DONTNEED) == 0);
 		CHECK(syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 64) == 0);
-		CHECK(vm_run(&m) == 0);
-		CHECK(m.run->exit_reason == KVM_EXIT_IO);
-		for (unsigned long p = 0x2000; p < 0xf0000; p += 0x1000) {
+		touch(&m);
+		for (unsigned long p = TOUCHED; p < TOUCHED_END; p += 0x1000) {
 			CHECK(syscall(SYS_get_mempolicy, &at, NULL, 0, m.ram + p, MPOL_F_NODE | MPOL_F_ADDR) == 0);
 			CHECK(at == (int)node);
 		}
