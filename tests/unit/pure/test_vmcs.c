@@ -640,7 +640,7 @@ START_TEST(exit_groups)
 		EQ(groups, ksplit_exit_groups(i | 1u << 31, false));
 		if (i < 256)
 			LE(vmreads(i), 17);
-		/* What is recursion's bound, too: docs/compat.md. */
+		/* Bounds what an exit costs where each VMREAD is one itself. */
 		LE(vmreads_of(ksplit_exit_groups(i, true)), 30);
 		EQ(groups & ~ksplit_exit_groups(i, true), 0);
 	}
