@@ -14,6 +14,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, 'build/log/tests')
 
 
+def client(name):
+    """The path of a program of tests/client/ or tests/guest/, built now."""
+    return subprocess.run(['sh', '-c', f'root={ROOT}; . {ROOT}/tests/client/lib.sh; client {name}'],
+                          check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 class Table:
     """The scripts of one folder.
 
