@@ -80,3 +80,75 @@ quit()
 	gone "$1" || echo quit > "$work/$1.in"
 	until_ok 20 gone "$1" > /dev/null || pkill -9 -f "path=$work/$1 "
 }
+
+# The guest of tests/guest/mem.c. last NAME: the last round that it is done with
+last() { said "$1" | sed -n 's/^mem: \([0-9]*\) ok$/\1/p' | tail -n 1; }
+# goes_on NAME AFTER [SECONDS]: the guest's rounds go on, and its memory is right
+goes_on()
+{
+	on() { [ "$(last "$1")" -gt "$2" ] 2> /dev/null; }
+	until_ok "${3:-60}" on "$1" "$(($2 + 20))" || { said "$1" | tail -n 3; cat "$work/$1.err"; return 1; }
+	not has "$1" BAD
+	# It went on from where it was.
+	[ "$(said "$1" | sed -n 's/^mem: \([0-9]*\) ok$/\1/p' | head -n 1)" -le "$(($2 + 2))" ]
+}
+migrated() { ask "$1" 'info migrate' | grep -q '^Migration status: \(completed\|failed\)'; }
+# migrate NAME URI [SECONDS]: to its end; how long it took
+migrate()
+{
+	ask "$1" 'migrate_set_parameter max-bandwidth 1G' > /dev/null
+	ask "$1" 'migrate_set_parameter downtime-limit 300' > /dev/null
+	ask "$1" "migrate -d \"$2\"" > /dev/null
+	until_ok "${3:-120}" migrated "$1"
+	ask "$1" 'info migrate' > "$work/info"
+	grep -q '^Migration status: completed' "$work/info" || { cat "$work/info"; return 1; }
+	sed -n 's/^total time: //p; s/^downtime: /downtime /p' "$work/info" | tr '\n' ' '
+}
+
+# l1 NAME KERNEL WORDS [OPTION...]: a guest that is a host; its root disk is this
+# machine's, read-only, its init tests/guest/l1
+l1()
+{
+	l1_name=$1
+	l1_kernel=$2
+	l1_words=$3
+	shift 3
+	sync
+	chmod 644 /dev/sda
+	export TMPDIR="$work"
+	vm "$l1_name" '' "root=/dev/vda ro init=/tests/l1 $l1_words" -m 320 \
+		-drive file=/dev/sda,if=virtio,format=raw,snapshot=on -kernel "/vm/$l1_kernel" "$@"
+}
+# t_client TEST: what a client of /dev/kvm in L1 said
+t_client()
+{
+	has l1 "^$1: ok"
+	said l1 | sed -n "s/^$1: ok//p"
+}
+t_linux()
+{
+	has l1 '^=== guest end ==='
+	has l1 '^clock  *kvm-clock'
+	has l1 '^l1: QEMU status 0$'
+	said l1 | sed -n 's/^uptime  *//p'
+}
+t_end()
+{
+	has l1 '^l1: end$'
+	[ "$(cat "$work/l1.status")" = 0 ]
+	not has l1 'BUG:\|WARNING: CPU\|Oops\|Call Trace\|kvm.*error'
+}
+# l1_all NAME KERNEL WORDS [OPTION...]: clients in L1, and a Linux as L2
+l1_all()
+{
+	what=$1
+	shift
+	l1 l1 "$@"
+	ends l1 1500 || true
+	{ cat "$work/l1.err"; said l1 | tail -n 60; } | sed 's/^/    /'
+	for t in hello cpuid pio mmio memory signal timer; do
+		check "$what: $t" t_client $t
+	done
+	check "$what: Linux as L2" t_linux
+	check "$what: end" t_end
+}
