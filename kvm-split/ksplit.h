@@ -73,7 +73,6 @@ struct ksplit_pcpu_stats {
 	long n[KSPLIT_NR_STATS];
 	unsigned long exits[80];	/* by basic exit reason */
 	unsigned long exits_ring0[80];	/* of them consumed by the stub */
-	unsigned long fills[KSPLIT_NR_SLOTS];	/* by the field that was missing */
 };
 
 DECLARE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
@@ -232,6 +231,7 @@ struct ksplit_vcpu {
 
 	struct ksplit_hw_vmcs vmcs[KSPLIT_NR_VMCS];
 	struct ksplit_run run;		/* the copy that was checked */
+	struct kvm_dirty_gfn *ring;	/* the client's dirty ring, made when first used */
 	struct ksplit_exit *exit;	/* back/vcpu.c */
 	struct fpu_guest fpu;
 	u32 last_index;			/* vmcs_index of the last run */
@@ -284,6 +284,8 @@ void ksplit_hw_put(void);
 struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
 				   struct mm_struct *owner);
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id);
+int ksplit_vcpu_mmap(struct ksplit_vcpu *vcpu, struct vm_area_struct *vma);
+long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg);
 /*
  * The worker's descriptor; takes over the reference to the vCPU, if any, or to
  * the VM.
@@ -334,7 +336,7 @@ struct ksplit_slot_change {
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success);
 
-int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma);
+int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma);
 long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
 			 bool map);		/* map false: FAULT_IN */
 long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);

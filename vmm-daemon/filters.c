@@ -88,7 +88,7 @@ struct rule {
 
 static const struct rule session[] = {
 	COMMON,
-	STUB(SERVE), STUB(NEXT), STUB(COPY), STUB(EVENTFD), STUB(OBJECT),
+	STUB(SERVE), STUB(NEXT), STUB(COPY), STUB(EVENTFD), STUB(OBJECT), STUB(DIRTY),
 	{ "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 },	/* see add_rule() */
 	/* the client's eventfds: watch, look whether two are the same, read */
 	ANY(epoll_ctl), ARG(fcntl, 1, F_DUPFD_QUERY), ANY(preadv2),
@@ -103,7 +103,7 @@ static const struct rule session[] = {
 static const struct rule vcpu[] = {
 	STUB(RUN),
 	COMMON,
-	STUB(FILL), STUB(BLOCK), STUB(FPU_GET), STUB(FPU_SET), STUB(NEXT), STUB(COPY),
+	STUB(FILL), STUB(BLOCK), STUB(FPU_GET), STUB(FPU_SET), STUB(DIRTY), STUB(NEXT), STUB(COPY),
 	ANY(sched_yield),
 	ARG(clone, 0, THREAD), ARG(prctl, 0, PR_SET_NAME), ANY(exit),
 	/* no memory for malloc but by brk; stacks are there already */

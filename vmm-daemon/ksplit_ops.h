@@ -41,6 +41,7 @@ struct ksplit_ops {
 	void (*close)(int fd);
 
 	/* vCPU objects. */
+	int (*dirty)(int vcpu, struct ksplit_dirty *dirty);
 	int (*run)(int vcpu, struct ksplit_run *run);
 	int (*fill)(int vcpu, struct ksplit_fill *fill);
 	int (*vmclear)(int vcpu, __u32 vmcs_index);

@@ -626,6 +626,12 @@ void fake_reset_stats(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* The client harvests at once. */
+static int fake_dirty(int vcpu, struct ksplit_dirty *dirty)
+{
+	return dirty->slot == KSPLIT_DIRTY_LOOK;
+}
+
 const struct ksplit_ops ksplit_ops_fake = {
 	.get_info	= fake_get_info,
 	.next		= fake_next,
@@ -646,6 +652,7 @@ const struct ksplit_ops ksplit_ops_fake = {
 	.vmclear	= fake_vmclear,
 	.kick		= fake_kick,
 	.block		= fake_block,
+	.dirty		= fake_dirty,
 	.fpu_get	= fake_fpu_get,
 	.fpu_set	= fake_fpu_set,
 };

@@ -149,6 +149,11 @@ static int stub_block(int vcpu, struct ksplit_block *block)
 	return call(vcpu, KSPLIT_BLOCK, block);
 }
 
+static int stub_dirty(int vcpu, struct ksplit_dirty *dirty)
+{
+	return call(vcpu, KSPLIT_DIRTY, dirty);
+}
+
 static int stub_fpu_get(int vcpu, struct ksplit_fpu *fpu)
 {
 	return call(vcpu, KSPLIT_FPU_GET, fpu);
@@ -179,6 +184,7 @@ const struct ksplit_ops ksplit_ops_stub = {
 	.vmclear	= stub_vmclear,
 	.kick		= stub_kick,
 	.block		= stub_block,
+	.dirty		= stub_dirty,
 	.fpu_get	= stub_fpu_get,
 	.fpu_set	= stub_fpu_set,
 };

@@ -167,9 +167,7 @@ static void ksplit_root_put(struct ksplit_root *root)
 static void ksplit_root_drop(struct ksplit_vm *vm, struct ksplit_root *root)
 	__must_hold(&vm->mmu_lock)
 {
-	unsigned int i;
-
-	for (i = 0; i < KSPLIT_TABLE_ENTRIES; i++) {
+	for (unsigned int i = 0; i < KSPLIT_TABLE_ENTRIES; i++) {
 		root->grave[i] = root->table[i];
 		WRITE_ONCE(root->table[i], 0);
 	}
@@ -253,10 +251,9 @@ bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear)
 /* Frees a detached table and what is below.  Returns the number of pages. */
 static u32 ksplit_table_free(u64 *table, unsigned int level)
 {
-	unsigned int i;
 	u32 n = 1;
 
-	for (i = 0; level > 1 && i < KSPLIT_TABLE_ENTRIES; i++)
+	for (unsigned int i = 0; level > 1 && i < KSPLIT_TABLE_ENTRIES; i++)
 		if (ksplit_ept_present(table[i]) && !ksplit_ept_is_leaf(table[i], level))
 			n += ksplit_table_free(ksplit_ept_child(table[i]), level - 1);
 	free_page((unsigned long)table);

@@ -76,7 +76,6 @@ fault:
 static int ksplit_cpu_on(void)
 {
 	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
-	unsigned int i;
 	int r;
 
 	if (c->on || kvm_rebooting)
@@ -91,7 +90,7 @@ static int ksplit_cpu_on(void)
 		return r;
 	}
 	c->on = true;
-	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
+	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
 		rdmsrl_safe(ksplit_syscall_msrs[i], &c->host_msr[i]);
 	return 0;
 }
@@ -232,9 +231,8 @@ static bool __init ksplit_probe_field(const struct ksplit_field *field)
 static void __init ksplit_probe_cpu(void *region)
 {
 	bool works = !ksplit_cpu_on() && !vmx_clear(__pa(region)) && !vmx_ptrld(__pa(region));
-	unsigned int slot;
 
-	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
+	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
 		if (!works || !ksplit_probe_field(&ksplit_fields[slot]))
 			__clear_bit(slot, (unsigned long *)ksplit_hw.supported);
 	if (works)
@@ -271,7 +269,6 @@ static void __init ksplit_init_info(void)
 {
 	struct ksplit_info *info = &ksplit_info;
 	struct cpuinfo_x86 *c = &boot_cpu_data;
-	unsigned int i;
 
 	BUILD_BUG_ON(NCAPINTS + NBUGINTS > KSPLIT_NR_CPU_WORDS);
 	BUILD_BUG_ON(ARRAY_SIZE(ksplit_host_msrs) > KSPLIT_NR_HOST_MSRS);
@@ -293,7 +290,7 @@ static void __init ksplit_init_info(void)
 	info->xcr0 = ksplit_hw.xcr0;
 	info->xfeatures = ksplit_hw.xcr0;
 	info->xstate_size = fpu_user_cfg.default_size;
-	for (i = 0; i < ARRAY_SIZE(ksplit_host_msrs); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_host_msrs); i++) {
 		u64 value;
 
 		if (rdmsrl_safe(ksplit_host_msrs[i], &value))
@@ -342,7 +339,6 @@ static int __init ksplit_init_hw(void)
 {
 	struct ksplit_hw *hw = &ksplit_hw;
 	u64 feat;
-	unsigned int i;
 	int cpu, r;
 
 	if (!boot_cpu_has(X86_FEATURE_VMX)) {
@@ -354,7 +350,7 @@ static int __init ksplit_init_hw(void)
 		pr_err("kvm-split: VMX disabled by the firmware\n");
 		return -EOPNOTSUPP;
 	}
-	for (i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
+	for (unsigned int i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
 		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
 	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
 	/* In SMM the host's counters stay frozen, whoever was interrupted. */
@@ -376,7 +372,7 @@ static int __init ksplit_init_hw(void)
 	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
 			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE;
-	for (i = 0; i < ARRAY_SIZE(ksplit_cr4_features); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_cr4_features); i++)
 		if (boot_cpu_has(ksplit_cr4_features[i].feature))
 			hw->cr4_allowed |= ksplit_cr4_features[i].cr4;
 
@@ -424,21 +420,14 @@ static unsigned long ksplit_stat_sum(size_t offset)
 
 static int ksplit_stats_show(struct seq_file *m, void *v)
 {
-	unsigned long n;
-	unsigned int i;
-
-	for (i = 0; i < KSPLIT_NR_STATS; i++)
+	for (unsigned int i = 0; i < KSPLIT_NR_STATS; i++)
 		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], KSPLIT_STAT_SUM(n, i));
-	for (i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
-		n = KSPLIT_STAT_SUM(exits, i);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
+		unsigned long n = KSPLIT_STAT_SUM(exits, i);
+
 		if (n)
 			seq_printf(m, "exit_%u %lu\nexit_%u_ring0 %lu\n",
 				   i, n, i, KSPLIT_STAT_SUM(exits_ring0, i));
-	}
-	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
-		n = KSPLIT_STAT_SUM(fills, i);
-		if (n)
-			seq_printf(m, "fill_%#x %lu\n", ksplit_fields[i].encoding, n);
 	}
 	return 0;
 }

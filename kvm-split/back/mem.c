@@ -28,6 +28,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "ksplit.h"
 
@@ -495,16 +496,22 @@ static const struct vm_operations_struct ksplit_window_ops = {
 
 /**
  * ksplit_vm_mmap - maps the window of a slot
- * @vm: the VM
+ * @file: the worker's of the VM
  * @vma: the whole slot, shared, at KSPLIT_WINDOW_OFFSET(slot)
  *
  * Context: mmap() in the worker, its mmap_lock held for writing.
  * Return: 0, -EINVAL, -ENOENT (no such slot), -EBUSY (mapped already).
  */
-int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
+int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	const unsigned long pages = KSPLIT_SLOT_MAX >> PAGE_SHIFT;
+	struct ksplit_vm *vm = file->private_data;
 	struct ksplit_slot *slot;
+
+	if (current->mm != vm->session->worker_mm)
+		return -EIO;
+	if (READ_ONCE(vm->dead))
+		return -ESHUTDOWN;
 
 	/* A private one would be COW: vmf_insert_pfn_prot() has a BUG_ON. */
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC || vma->vm_pgoff & (pages - 1))
@@ -527,6 +534,58 @@ int ksplit_vm_mmap(struct ksplit_vm *vm, struct vm_area_struct *vma)
 	slot->vma = vma;
 	guard(spinlock)(&vm->mmu_lock);
 	slot->window = vma->vm_start;
+	return 0;
+}
+
+/* ---------------------------------------------------- dirty rings -- */
+
+/**
+ * ksplit_vcpu_mmap - maps a vCPU's dirty ring for the client
+ * @vcpu: the vCPU
+ * @vma: from KVM_DIRTY_LOG_PAGE_OFFSET
+ *
+ * Return: 0, -EINVAL (no ring, not shared, executable, too large).
+ */
+int ksplit_vcpu_mmap(struct ksplit_vcpu *vcpu, struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
+		return -EINVAL;
+	return remap_vmalloc_range(vma, vcpu->ring, vma->vm_pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
+}
+
+/**
+ * ksplit_vcpu_dirty - KSPLIT_DIRTY
+ * @vcpu: the vCPU; its mutex is not needed
+ * @arg: the worker's struct ksplit_dirty
+ *
+ * Clients use slot and offset of an entry unchecked.
+ *
+ * Return: see struct ksplit_dirty.
+ */
+long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg)
+{
+	struct kvm_dirty_gfn *g;
+	struct ksplit_dirty d;
+
+	if (copy_from_user(&d, arg, sizeof(d)))
+		return -EFAULT;
+	guard(mutex)(&vcpu->vm->slots_lock);
+	if (!vcpu->ring)
+		vcpu->ring = __vmalloc_node_range(KSPLIT_RING_ENTRIES * sizeof(*g), PAGE_SIZE,
+						  VMALLOC_START, VMALLOC_END,
+						  GFP_KERNEL_ACCOUNT | __GFP_ZERO, PAGE_KERNEL,
+						  VM_USERMAP, NUMA_NO_NODE, NULL);
+	if (!vcpu->ring || d.index >= KSPLIT_RING_ENTRIES)
+		return -EINVAL;
+	g = &vcpu->ring[array_index_nospec(d.index, KSPLIT_RING_ENTRIES)];
+	if (d.slot == KSPLIT_DIRTY_LOOK)
+		return READ_ONCE(g->flags) & KVM_DIRTY_GFN_F_RESET && xchg(&g->flags, 0);
+	if (d.offset >= ksplit_slot_pages(vcpu->vm, d.slot))
+		return -EINVAL;
+	WRITE_ONCE(g->slot, d.slot);
+	WRITE_ONCE(g->offset, d.offset);
+	/* After what the entry is: the client looks at the flags first. */
+	smp_store_release(&g->flags, KVM_DIRTY_GFN_F_DIRTY);
 	return 0;
 }
 

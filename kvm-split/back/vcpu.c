@@ -111,17 +111,16 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 {
 	u64 __user *bitmap = (void __user *)v->state.want[KSPLIT_S_MSR_BITMAP];
 	u64 words[KSPLIT_NR_MSR_WORDS], changed = 0;
-	unsigned int i;
 
 	memset(words, 0xff, sizeof(words));
 	if (bitmap) {
 		if (!user_access_begin(bitmap, PAGE_SIZE))
 			return -EFAULT;
-		for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
+		for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
 			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i], fault);
 		user_access_end();
 	}
-	for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
+	for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
 		changed |= words[i] ^ v->msr_words[i];
 	if (changed) {
 		ksplit_msr_bitmap_build(v->msr_bitmap, words);
@@ -185,9 +184,8 @@ static void ksplit_write_slot(unsigned int slot, u64 value)
 static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 {
 	struct desc_ptr idt;
-	unsigned int slot;
 
-	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
+	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
 		if (ksplit_fields[slot].cls == KSPLIT_HOST ||
 		    ksplit_fields[slot].cls == KSPLIT_ADDR)
 			ksplit_write_slot(slot, 0);
@@ -340,9 +338,8 @@ static noinstr void ksplit_enter_exit(struct ksplit_vcpu *vcpu,
 static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bool debugregs)
 {
 	struct ksplit_run *run = &vcpu->run;
-	unsigned int i;
 
-	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
+	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
 		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
 			wrmsrl(ksplit_syscall_msrs[i], run->msr[i]);
 			ksplit_count(wrmsrs);
@@ -361,7 +358,7 @@ static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bo
 
 	if (debugregs) {
 		set_debugreg(0, 7);
-		for (i = 0; i < ARRAY_SIZE(run->dr); i++)
+		for (unsigned int i = 0; i < ARRAY_SIZE(run->dr); i++)
 			set_debugreg(run->dr[i], i);
 		set_debugreg(run->dr6, 6);
 	} else if (hw_breakpoint_active()) {
@@ -374,12 +371,11 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
 			     u64 host_debugctl)
 {
 	struct ksplit_run *run = &vcpu->run;
-	unsigned int i;
 
 	if (host_debugctl)
 		update_debugctlmsr(host_debugctl);
 	if (debugregs) {
-		for (i = 0; i < ARRAY_SIZE(run->dr); i++)
+		for (unsigned int i = 0; i < ARRAY_SIZE(run->dr); i++)
 			get_debugreg(run->dr[i], i);
 		get_debugreg(run->dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
@@ -400,7 +396,7 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
 	rdmsrl(MSR_KERNEL_GS_BASE, run->msr[KSPLIT_MSR_KERNEL_GS_BASE]);
 	wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
 	ksplit_count(wrmsrs);
-	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
+	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
 		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
 			wrmsrl(ksplit_syscall_msrs[i], c->host_msr[i]);
 			ksplit_count(wrmsrs);
@@ -910,7 +906,6 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 	fill.slot = array_index_nospec(fill.slot, KSPLIT_NR_SLOTS);
 	if (!ksplit_fields[fill.slot].present)
 		return -EINVAL;
-	this_cpu_inc(ksplit_stats.fills[fill.slot]);
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));
 	if (ksplit_slot_test(ksplit_volatile, fill.slot) && v->prepared) {
@@ -962,11 +957,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 	ksplit_count(blocks);
 	if (copy_from_user(&block, arg, sizeof(block)))
 		return -EFAULT;
-	if (block.timeout_ns > KTIME_MAX)
-		r = wait_event_interruptible(vcpu->wq, ksplit_wanted(vcpu));
-	else
-		r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_wanted(vcpu),
-						       ns_to_ktime(block.timeout_ns));
+	r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_wanted(vcpu),
+					       min_t(u64, block.timeout_ns, KTIME_MAX));
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
 	if (r && r != -ETIME)
@@ -987,7 +979,6 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bo
 {
 	void *image __free(kvfree) = NULL;
 	struct ksplit_fpu fpu;
-	long r;
 
 	if (copy_from_user(&fpu, arg, sizeof(fpu)))
 		return -EFAULT;
@@ -1003,8 +994,8 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bo
 	}
 	if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
 		return -EFAULT;
-	r = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru);
-	return r ?: put_user(fpu.pkru, &arg->pkru);
+	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru) ?:
+	       put_user(fpu.pkru, &arg->pkru);
 }
 
 /* ------------------------------------------------------------ kicks -- */
@@ -1071,7 +1062,6 @@ void ksplit_vm_kick_sync(struct ksplit_vm *vm)
  */
 int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
 {
-	unsigned int i;
 	int r;
 
 	vcpu->exit = kvzalloc(sizeof(*vcpu->exit), GFP_KERNEL_ACCOUNT);
@@ -1079,7 +1069,7 @@ int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
 						      KSPLIT_RUN_ORDER);
 	if (!vcpu->exit || !vcpu->chan.kvm_run)
 		return -ENOMEM;
-	for (i = 0; i < KSPLIT_NR_VMCS; i++) {
+	for (unsigned int i = 0; i < KSPLIT_NR_VMCS; i++) {
 		r = ksplit_vmcs_alloc(&vcpu->vmcs[i]);
 		if (r)
 			return r;
@@ -1093,12 +1083,11 @@ int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
  */
 void ksplit_vcpu_free_hw(struct ksplit_vcpu *vcpu)
 {
-	unsigned int i;
-
-	for (i = 0; i < KSPLIT_NR_VMCS; i++)
+	for (unsigned int i = 0; i < KSPLIT_NR_VMCS; i++)
 		ksplit_vmcs_free(&vcpu->vmcs[i]);
 	if (vcpu->fpu.fpstate)
 		fpu_free_guest_fpstate(&vcpu->fpu);
 	free_pages((unsigned long)vcpu->chan.kvm_run, KSPLIT_RUN_ORDER);
 	kvfree(vcpu->exit);
+	kvfree(vcpu->ring);
 }

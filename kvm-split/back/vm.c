@@ -107,6 +107,8 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return ksplit_copy(&vcpu->chan, argp);
 	case KSPLIT_BLOCK:
 		return ksplit_vcpu_block(vcpu, argp);
+	case KSPLIT_DIRTY:
+		return ksplit_vcpu_dirty(vcpu, argp);
 	}
 
 	if (mutex_lock_killable(&vcpu->mutex))
@@ -143,17 +145,15 @@ static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 {
 	struct ksplit_vcpu *vcpu;
-	int r;
+	int r = -ENOMEM;
 
 	if (id > U32_MAX)
 		return ERR_PTR(-EINVAL);
 	if (!ksplit_tenant_charge_vcpu(vm))
 		return ERR_PTR(-ENOSPC);
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
-	if (!vcpu) {
-		r = -ENOMEM;
+	if (!vcpu)
 		goto uncharge;
-	}
 	kref_init(&vcpu->ref);
 	vcpu->vm = vm;
 	vcpu->id = id;
@@ -275,21 +275,10 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	return -ENOTTY;
 }
 
-static int ksplit_vm_file_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct ksplit_vm *vm = file->private_data;
-
-	if (current->mm != vm->session->worker_mm)
-		return -EIO;
-	if (READ_ONCE(vm->dead))
-		return -ESHUTDOWN;
-	return ksplit_vm_mmap(vm, vma);
-}
-
 static const struct file_operations ksplit_vm_fops = {
 	.release = ksplit_vm_file_release,
 	.unlocked_ioctl = ksplit_vm_ioctl,
-	.mmap = ksplit_vm_file_mmap,
+	.mmap = ksplit_vm_mmap,
 };
 
 /**

@@ -337,7 +337,7 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
  */
 void ksplit_channel_follow(struct ksplit_channel *chan)
 {
-	struct task_struct *client;
+	struct task_struct *client __free(put_task) = NULL;
 	struct ksplit_call *call;
 
 	scoped_guard(spinlock, &chan->lock) {
@@ -348,7 +348,6 @@ void ksplit_channel_follow(struct ksplit_channel *chan)
 	}
 	if (sched_follow(client))
 		pr_err_ratelimited("kvm-split: %d cannot follow %d\n", current->pid, client->pid);
-	put_task_struct(client);
 }
 
 /**

@@ -304,6 +304,8 @@ static int client_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!f->vcpu)
 		return -ENODEV;
+	if (vma->vm_pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET)
+		return ksplit_vcpu_mmap(f->vcpu, vma);
 	pages[0] = virt_to_page(f->chan->kvm_run);
 	pages[1] = pages[0] + 1;
 	pages[2] = virt_to_page(f->vm->ring);

@@ -40,9 +40,8 @@ const u16 ksplit_msr_words[KSPLIT_NR_MSR_WORDS] = {
 static void merge(u64 *real, const u64 *worker, u32 msr, bool write)
 {
 	u16 word = WORD(msr, write);
-	unsigned int i;
 
-	for (i = 0; i < KSPLIT_NR_MSR_WORDS; i++) {
+	for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++) {
 		if (ksplit_msr_words[i] == word)
 			real[word] &= worker[i] | ~BIT_ULL(msr % 64);
 	}

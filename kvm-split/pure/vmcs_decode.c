@@ -278,11 +278,9 @@ static u64 stub_value(unsigned int slot)
  */
 void ksplit_vmcs_reset(struct ksplit_vmcs_state *s)
 {
-	unsigned int i;
-
 	memset(s, 0, sizeof(*s));
 	s->fresh = true;
-	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
+	for (unsigned int i = 0; i < KSPLIT_NR_SLOTS; i++) {
 		if (ksplit_fields[i].cls != KSPLIT_STUB || i == KSPLIT_S_VIRTUAL_PROCESSOR_ID)
 			continue;
 		s->real[i] = stub_value(i);

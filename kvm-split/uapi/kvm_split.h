@@ -509,6 +509,27 @@ struct ksplit_fpu {
 	__u32 pad2;
 };
 
+/**
+ * struct ksplit_dirty - KSPLIT_DIRTY: an entry of the client's dirty ring
+ * @index:	which
+ * @slot:	the client's slot word, or KSPLIT_DIRTY_LOOK
+ * @offset:	page of that slot
+ *
+ * The entry becomes dirty, which the client finds at KVM_DIRTY_LOG_PAGE_OFFSET of
+ * its vCPU's file; KSPLIT_DIRTY_LOOK: if the client wants it reset, it is free.
+ * The first call makes the ring.
+ *
+ * Returns 0, 1 (looked: it was to be reset), -EINVAL (no such entry, slot or page).
+ */
+struct ksplit_dirty {
+	__u32 index;
+	__u32 slot;
+	__u64 offset;
+};
+
+#define KSPLIT_DIRTY_LOOK	(~(__u32)0)
+#define KSPLIT_RING_ENTRIES	65536
+
 #define KSPLIT_RUN		_IOWR(KSPLITIO, 0x40, struct ksplit_run)
 #define KSPLIT_FILL		_IOW(KSPLITIO, 0x41, struct ksplit_fill)
 #define KSPLIT_VMCLEAR		_IO(KSPLITIO, 0x42)	/* arg: VMCS index */
@@ -516,5 +537,6 @@ struct ksplit_fpu {
 #define KSPLIT_BLOCK		_IOWR(KSPLITIO, 0x44, struct ksplit_block)
 #define KSPLIT_FPU_GET		_IOW(KSPLITIO, 0x45, struct ksplit_fpu)
 #define KSPLIT_FPU_SET		_IOWR(KSPLITIO, 0x46, struct ksplit_fpu)
+#define KSPLIT_DIRTY		_IOW(KSPLITIO, 0x47, struct ksplit_dirty)
 
 #endif /* _UAPI_KVM_SPLIT_H */

@@ -91,7 +91,9 @@ static void try_all(int kind, const char *name, unsigned long nr, unsigned char 
 
 int main(void)
 {
-	unsigned char *end = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* A fixed place: some calls take what is an address here for a number. */
+	unsigned char *end = mmap((void *)0x20000000000, SIZE + 4096, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (end == MAP_FAILED || page == MAP_FAILED || munmap(end + SIZE, 4096))

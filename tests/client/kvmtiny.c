@@ -57,17 +57,13 @@ static void vm_open(struct vm *m)
 	CHECK(m->vm >= 0);
 }
 
-/* One vCPU in real mode at CODE, RAM at 0. */
-static void vm_start(struct vm *m, const void *code, size_t len)
+/* RAM at 0, with the guest's code. */
+static void vm_memory(struct vm *m, const void *code, size_t len)
 {
 	struct kvm_userspace_memory_region region = {
 		.memory_size = RAM_SIZE,
 	};
-	struct kvm_sregs sregs;
-	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800 };
-	int r;
 
-	vm_open(m);
 	m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(m->ram != MAP_FAILED);
@@ -75,7 +71,16 @@ static void vm_start(struct vm *m, const void *code, size_t len)
 	region.userspace_addr = (uintptr_t)m->ram;
 	CHECK(ioctl(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul) == 0);
 	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
-	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
+}
+
+/* A vCPU in real mode at CODE. */
+static void vm_vcpu(struct vm *m, unsigned long id)
+{
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800 };
+	struct kvm_sregs sregs;
+	int r;
+
+	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, id);
 	CHECK(m->vcpu >= 0);
 	r = ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	CHECK(r >= (int)sizeof(*m->run));
@@ -87,6 +92,13 @@ static void vm_start(struct vm *m, const void *code, size_t len)
 	sregs.cs.selector = 0;
 	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
 	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+}
+
+static void vm_start(struct vm *m, const void *code, size_t len)
+{
+	vm_open(m);
+	vm_memory(m, code, len);
+	vm_vcpu(m, 0);
 }
 
 static int vm_run(struct vm *m)
@@ -176,6 +188,230 @@ static void test_pio(unsigned long n)
 	}
 	CHECK(vm_run(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	printf("%s: ok %lu\n", test, n);
+}
+
+/*
+ * mov bx,0x200; 1: mov ds,bx; mov word [0],bx; add bx,0x100; cmp bx,0xf000;
+ * jb 1b; hlt: each page from 0x2000 to 0xeffff is written
+ */
+static const uint8_t write_pages[] = {
+	0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+	0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0, 0xf4,
+};
+#define FIRST_PAGE	2u
+#define END_PAGE	0xf0u
+
+/*
+ * Takes what is in the ring.  A page may come again after a reset: the write that
+ * filled the ring had not been made.
+ */
+static unsigned int harvest(struct kvm_dirty_gfn *ring, uint32_t *at,
+			    uint8_t *seen)
+{
+	unsigned int n = 0;
+
+	for (;; (*at)++, n++) {
+		struct kvm_dirty_gfn *g = &ring[*at % (4096 / sizeof(*g))];
+
+		if (!(__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY))
+			return n;
+		CHECK(g->slot == 0 && g->offset < RAM_SIZE / 4096);
+		seen[g->offset] = 1;
+		__atomic_store_n(&g->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+	}
+}
+
+/* A ring of 256 entries, too few for what the guest writes. */
+static void test_ring(unsigned long n)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { 4096 } };
+	struct kvm_userspace_memory_region region = {
+		.memory_size = RAM_SIZE, .flags = KVM_MEM_LOG_DIRTY_PAGES,
+	};
+	const off_t at = KVM_DIRTY_LOG_PAGE_OFFSET * 4096;
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
+	struct kvm_dirty_gfn *ring;
+	unsigned int i, got, full = 0;
+	uint32_t next = 0;
+	uint8_t seen[RAM_SIZE / 4096];
+	struct vm m;
+
+	vm_open(&m);
+	CHECK(ioctl(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING) == 1 << 20);
+	CHECK(ioctl(m.vm, KVM_RESET_DIRTY_RINGS, 0) == -1 && errno == EINVAL);
+	cap.args[0] = 4096 + 1;
+	CHECK(ioctl(m.vm, KVM_ENABLE_CAP, &cap) == -1 && errno == EINVAL);
+	cap.args[0] = 2 << 20;
+	CHECK(ioctl(m.vm, KVM_ENABLE_CAP, &cap) == -1 && errno == E2BIG);
+	cap.args[0] = 4096;
+	CHECK(ioctl(m.vm, KVM_ENABLE_CAP, &cap) == 0);
+	vm_memory(&m, write_pages, sizeof(write_pages));
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	vm_vcpu(&m, 0);
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, m.vcpu, at) == MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, m.vcpu, at) == MAP_FAILED);
+	ring = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, m.vcpu, at);
+	CHECK(ring != MAP_FAILED);
+	while (n--) {
+		memset(seen, 0, sizeof(seen));
+		CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+		do {
+			CHECK(vm_run(&m) == 0);
+			CHECK(m.run->exit_reason == KVM_EXIT_HLT ||
+			      m.run->exit_reason == KVM_EXIT_DIRTY_RING_FULL);
+			full += m.run->exit_reason == KVM_EXIT_DIRTY_RING_FULL;
+			got = harvest(ring, &next, seen);
+			CHECK(got && ioctl(m.vm, KVM_RESET_DIRTY_RINGS, 0) == (int)got);
+		} while (m.run->exit_reason != KVM_EXIT_HLT);
+		for (i = FIRST_PAGE; i < END_PAGE; i++)
+			CHECK(seen[i]);
+	}
+	/* The guest's own is not what came. */
+	CHECK(!seen[0] && !seen[END_PAGE]);
+	printf("%s: ok, %u times full\n", test, full);
+}
+
+/*
+ * Guests with the in-kernel irqchip; edi is how often, esi the other vCPU's APIC
+ * id.  They end with an OUT to port 0x10.  Interrupt VECTOR comes to "eoi".
+ */
+#define VECTOR		"0x21"
+#define DELTA		"1000000"	/* a timer's, in ticks of the TSC */
+#define APIC_WRITE(msr, low)						\
+	"mov $" msr ", %ecx\n mov " low ", %eax\n wrmsr\n"
+/* x2APIC mode, enabled, the timer in TSC-deadline mode, port 0x11: ready. */
+#define APIC_START							\
+	"mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"		\
+	"xor %edx, %edx\n"						\
+	APIC_WRITE("0x80f", "$0x1ff")					\
+	APIC_WRITE("0x832", "$0x40000 + " VECTOR)			\
+	"out %al, $0x11\n"
+
+asm(".pushsection .rodata\n .code16\n"
+    "irqchip_guests:\n"
+    "port:	in $0x21, %al\n"		/* the master PIC's mask */
+    "	dec %edi\n jnz port\n"
+    "	out %al, $0x10\n"
+    "tick:" APIC_START
+    "1:	rdtsc\n add $" DELTA ", %eax\n adc $0, %edx\n"
+    "	mov $0x6e0, %ecx\n wrmsr\n"
+    "	sti\n hlt\n cli\n"
+    "	dec %edi\n jnz 1b\n"
+    "	out %al, $0x10\n"
+    "ping:" APIC_START
+    "1:	mov %esi, %edx\n" APIC_WRITE("0x830", "$" VECTOR)
+    "	sti\n hlt\n cli\n"
+    "	dec %edi\n jnz 1b\n"
+    "	out %al, $0x10\n"
+    "pong:" APIC_START
+    "1:	sti\n hlt\n cli\n"
+    "	mov %esi, %edx\n" APIC_WRITE("0x830", "$" VECTOR)
+    "	jmp 1b\n"
+    "eoi:	xor %edx, %edx\n" APIC_WRITE("0x80b", "$0")
+    "	iret\n"
+    "irqchip_guests_end:\n"
+    ".code64\n .popsection");
+extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], eoi[];
+extern const uint8_t irqchip_guests_end[];
+
+/* The CPUID that KVM supports, and a TSC-deadline timer. */
+static void set_cpuid(const struct vm *m)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[256];
+	} cpuid = { .head.nent = 256 };
+	uint32_t i;
+
+	CHECK(ioctl(m->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) == 0);
+	for (i = 0; i < cpuid.head.nent; i++)
+		if (cpuid.entries[i].function == 1)
+			cpuid.entries[i].ecx |= 1u << 24;
+	CHECK(ioctl(m->vcpu, KVM_SET_CPUID2, &cpuid) == 0);
+}
+
+/* vCPU ID of a VM with the in-kernel irqchip, at one of the guests. */
+static void irqchip_vcpu(struct vm *m, unsigned int id, const uint8_t *guest,
+			 unsigned long n)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs regs = {
+		.rip = CODE + (uint64_t)(guest - irqchip_guests), .rflags = 2,
+		.rsp = 0x800 - 0x100 * id, .rdi = n, .rsi = !id,
+	};
+
+	vm_vcpu(m, id);
+	set_cpuid(m);
+	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+	CHECK(ioctl(m->vcpu, KVM_SET_MP_STATE, &runnable) == 0);
+}
+
+static void irqchip_vm(struct vm *m)
+{
+	/* A halted vCPU sleeps at once: polling would cost what chance has it. */
+	struct kvm_enable_cap no_polling = { .cap = KVM_CAP_HALT_POLL };
+	uint16_t vector[2] = { (uint16_t)(CODE + (eoi - irqchip_guests)), 0 };
+
+	vm_open(m);
+	vm_memory(m, irqchip_guests, irqchip_guests_end - irqchip_guests);
+	memcpy(m->ram + 0x21 * 4, vector, sizeof(vector));
+	CHECK(ioctl(m->vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	CHECK(ioctl(m->vm, KVM_ENABLE_CAP, &no_polling) == 0);
+}
+
+/* Until the guest's OUT to a port. */
+static void run_to(struct vm *m, unsigned int port_no)
+{
+	CHECK(vm_run(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_IO);
+	CHECK(m->run->io.port == port_no);
+}
+
+/* A port that KVM itself answers. */
+static void test_port(unsigned long n)
+{
+	struct vm m;
+
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, port, n);
+	run_to(&m, 0x10);
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* The local APIC's timer wakes the halted guest. */
+static void test_tick(unsigned long n)
+{
+	struct vm m;
+
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, tick, n);
+	run_to(&m, 0x11);
+	run_to(&m, 0x10);
+	printf("%s: ok %lu\n", test, n);
+}
+
+static void *run_for_ever(void *arg)
+{
+	vm_run(arg);
+	return NULL;
+}
+
+/* Two vCPUs wake each other by IPIs, there and back. */
+static void test_ipi(unsigned long n)
+{
+	struct vm m, other;
+	pthread_t thread;
+
+	irqchip_vm(&m);
+	other = m;
+	irqchip_vcpu(&m, 0, ping, n);
+	irqchip_vcpu(&other, 1, pong, 0);
+	run_to(&m, 0x11);
+	run_to(&other, 0x11);
+	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
+	run_to(&m, 0x10);
 	printf("%s: ok %lu\n", test, n);
 }
 
@@ -320,20 +556,11 @@ static void test_mmio(unsigned long n)
 /* The guest writes each page of its RAM below 1 MiB; the client looks. */
 static void test_memory(unsigned long n)
 {
-	/*
-	 * mov bx,0x200; 1: mov ds,bx; mov word [0],bx; add bx,0x100;
-	 * cmp bx,0xf000; jb 1b; hlt
-	 */
-	static const uint8_t code[] = {
-		0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
-		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0,
-		0xf4,
-	};
 	unsigned int seg;
 	struct vm m;
 
 	(void)n;
-	vm_start(&m, code, sizeof(code));
+	vm_start(&m, write_pages, sizeof(write_pages));
 	CHECK(vm_run(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
 	for (seg = 0x200; seg < 0xf000; seg += 0x100) {
@@ -629,6 +856,32 @@ static void test_msrs(unsigned long n)
 			printf("%s: cannot set %#x to %#llx\n", test,
 			       msr.entry.index,
 			       (unsigned long long)msr.entry.data);
+	}
+	printf("%s: ok %u\n", test, list.head.nmsrs);
+}
+
+/* The feature MSRs (VMX capabilities and others), one on a line. */
+static void test_features(unsigned long n)
+{
+	static struct {
+		struct kvm_msr_list head;
+		uint32_t index[1000];
+	} list = { .head.nmsrs = 1000 };
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1 };
+	struct vm m;
+	uint32_t i;
+
+	(void)n;
+	vm_open(&m);
+	CHECK(ioctl(m.kvm, KVM_GET_MSR_FEATURE_INDEX_LIST, &list) == 0);
+	for (i = 0; i < list.head.nmsrs; i++) {
+		msr.entry.index = list.head.indices[i];
+		CHECK(ioctl(m.kvm, KVM_GET_MSRS, &msr) == 1);
+		printf("%s: %#x %#llx\n", test, msr.entry.index,
+		       (unsigned long long)msr.entry.data);
 	}
 	printf("%s: ok %u\n", test, list.head.nmsrs);
 }
@@ -1186,11 +1439,15 @@ static const struct {
 	{ "hello", test_hello, 0 },
 	{ "cpuid", test_cpuid, 1000 },
 	{ "pio", test_pio, 1000 },
+	{ "port", test_port, 1000 },
+	{ "tick", test_tick, 20 },
+	{ "ipi", test_ipi, 20 },
 	{ "irq", test_irq, 1000 },
 	{ "lines", test_lines, 1000 },
 	{ "mmio", test_mmio, 0 },
 	{ "coalesced", test_coalesced, 20 },
 	{ "memory", test_memory, 0 },
+	{ "ring", test_ring, 3 },
 	{ "touch", test_touch, 2 },
 	{ "nodes", test_nodes, 0 },
 	{ "session", test_session, 2 },
@@ -1199,6 +1456,7 @@ static const struct {
 	{ "timer", test_timer, 0 },
 	{ "bad", test_bad, 0 },
 	{ "msrs", test_msrs, 0 },
+	{ "features", test_features, 0 },
 	{ "names", test_names, 0 },
 	{ "uffd", test_uffd, 0 },
 	{ "spin", test_spin, 0 },

@@ -25,6 +25,7 @@
 #include <asm/smp.h>
 #include <asm/tlbflush.h>
 #include <asm/tsc.h>
+#include <asm/vmx.h>
 
 #include "backend.h"
 #include "libkvm.h"
@@ -332,6 +333,9 @@ static const u16 not_switched[] = {
 	X86_FEATURE_FLUSH_L1D,
 };
 
+/* Allowed to be 1 in a capability MSR. */
+#define IO_BITMAPS	((u64)CPU_BASED_USE_IO_BITMAPS << 32)
+
 /**
  * ksplit_cpu_init() - fill boot_cpu_data from the stub's description
  * @i: the description
@@ -350,6 +354,12 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 		return -EPROTO;
 
 	info = *i;
+	/*
+	 * I/O bitmaps are L1's alone: KVM reads them itself, and asks the CPU for
+	 * an exit at each I/O instruction of L2's.
+	 */
+	info.vmx_msr[MSR_IA32_VMX_PROCBASED_CTLS - MSR_IA32_VMX_BASIC] |= IO_BITMAPS;
+	info.vmx_msr[MSR_IA32_VMX_TRUE_PROCBASED_CTLS - MSR_IA32_VMX_BASIC] |= IO_BITMAPS;
 	for (n = 0; n < NCAPINTS + NBUGINTS; n++)
 		c->x86_capability[n] = i->cpu_word[n];
 	for (n = 0; n < ARRAY_SIZE(not_switched); n++)

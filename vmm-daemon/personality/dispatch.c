@@ -17,10 +17,6 @@
 
 /* Each with the reason; docs/compat.md repeats them for users. */
 static const u32 caps_off[] = {
-	/* The rings are pages of the worker's that the client would trust. */
-	KVM_CAP_DIRTY_LOG_RING,
-	KVM_CAP_DIRTY_LOG_RING_ACQ_REL,
-	KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP,
 	/* Reads the client's memory while a vCPU runs. */
 	KVM_CAP_XEN_HVM,
 	/* The stub, not KVM, brings the owner's pages in. */

@@ -394,10 +394,17 @@ long ksplit_file_ioctl(u64 handle, u32 cmd, u64 arg)
 	file = &f->file;
 	if (f->kind == KSPLIT_FILE_VCPU)
 		ksplit_fpu_before_ioctl(file->private_data, cmd);
+	if (f->kind == KSPLIT_FILE_VM && cmd == KVM_RESET_DIRTY_RINGS)
+		ksplit_ring_harvest(file->private_data);
 	if (file->f_op->unlocked_ioctl)
 		r = file->f_op->unlocked_ioctl(file, cmd, arg);
-	if (f->kind == KSPLIT_FILE_VCPU)
-		ksplit_fpu_after_ioctl(file->private_data, cmd, r);
+	if (f->kind == KSPLIT_FILE_VCPU) {
+		struct kvm_vcpu *vcpu = file->private_data;
+
+		ksplit_fpu_after_ioctl(vcpu, cmd, r);
+		if (vcpu->dirty_ring.dirty_gfns)
+			ksplit_ring_show(vcpu);
+	}
 	fput(file);
 	return r;
 }
@@ -515,6 +522,8 @@ int ksplit_kvm_fd(const void *p)
  * anybody else has the pointers.  KVM frees the two pages one by one, which
  * split_page() allows.
  *
+ * The client's dirty ring is made here, too, if there is to be one.
+ *
  * Context: the thread that created the vCPU, before its first call.
  * Return: the address, 0 without memory.
  */
@@ -529,7 +538,7 @@ u64 ksplit_vcpu_run_pages(u64 handle)
 	if (!f)
 		return 0;
 	vcpu = f->kind == KSPLIT_FILE_VCPU ? f->file.private_data : NULL;
-	page = vcpu ? alloc_pages(GFP_KERNEL | __GFP_ZERO, 1) : NULL;
+	page = vcpu && !ksplit_ring_make(vcpu) ? alloc_pages(GFP_KERNEL | __GFP_ZERO, 1) : NULL;
 	if (page) {
 		split_page(page, 1);
 		p = page_address(page);

@@ -23,6 +23,12 @@ int ksplit_file_vm_fd(__u64 handle);
 int ksplit_kvm_fd(const void *kvm);
 int ksplit_vcpu_fd(const void *vcpu);
 
+struct kvm;
+struct kvm_vcpu;
+int ksplit_ring_make(struct kvm_vcpu *vcpu);
+void ksplit_ring_show(struct kvm_vcpu *vcpu);
+void ksplit_ring_harvest(struct kvm *kvm);
+
 /* Address of a vCPU's two adjacent kvm_run pages, 0 if there is no memory. */
 __u64 ksplit_vcpu_run_pages(__u64 handle);
 

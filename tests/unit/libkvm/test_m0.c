@@ -68,7 +68,7 @@ START_TEST(test_api_version)
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP), 1);
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO),
 			 KVM_COALESCED_MMIO_PAGE_OFFSET);
-	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING), 0);
+	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_DIRTY_LOG_RING), 1 << 20);
 	ck_assert_int_eq(kvm_call(0, KVM_CHECK_EXTENSION, KVM_CAP_XEN_HVM), 0);
 }
 END_TEST

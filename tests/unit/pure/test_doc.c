@@ -36,7 +36,7 @@ static const struct bit proc[] = {
 	{ 22, "NMI-window exiting", "guest only" },
 	{ 23, "MOV-DR exiting", "set unless the run switches debug registers" },
 	{ 24, "unconditional I/O exiting", "KVM uses no bitmaps" },
-	{ 25, "I/O bitmaps", "likewise" },
+	{ 25, "I/O bitmaps", "likewise; L1 may set them: KVM reads its bitmaps itself" },
 	{ 27, "monitor trap flag", "guest only" },
 	{ 28, "MSR bitmaps", "the bitmap is the stub's" },
 	{ 29, "MONITOR exiting", "as MWAIT exiting" },

@@ -648,7 +648,7 @@ static void devices(void)
 		.type = 4,	/* VFIO */
 		.flags = KVM_CREATE_DEVICE_TEST,
 	};
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING };
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_VM_COPY_ENC_CONTEXT_FROM };
 	unsigned long addr = 0xfeffc000;
 
 	make_vm();
