@@ -273,7 +273,7 @@ static int64_t fuzz(uint64_t seed, uint64_t n)
 	};
 	static const unsigned int vcpu_calls[] = {
 		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, KSPLIT_COPY,
-		0x1234,
+		KSPLIT_DIRTY, 0x1234,
 	};
 	static const unsigned int session_calls[] = {
 		KSPLIT_COPY, KSPLIT_EVENTFD, KSPLIT_OBJECT, 0xdeadbeef,
@@ -335,6 +335,7 @@ enum {
 	DO_UNMAP,		/* address, size */
 	DO_LEAF,		/* page number, entry; the root's number */
 	DO_FLUSH,		/* what, start, end */
+	DO_DIRTY,		/* index, slot, page */
 	DO_COALESCE,		/* address, length, whether PIO, data */
 	DO_FAULT,		/* address, write, whether to map; out[1]: writable */
 	DO_PEEK,		/* address */
@@ -363,7 +364,8 @@ static int64_t foreign(void)
 		      (ioctl(vm_fd, KSPLIT_FLUSH, &f) < 0 && errno == EIO) << 1 |
 		      (ioctl(vcpu_fd, KSPLIT_RUN, &run) < 0 && errno == EIO) << 2 |
 		      (map_window(3, PAGE, PROT_READ, MAP_SHARED) == -EIO) << 3 |
-		      (ioctl(vm_fd, KSPLIT_COALESCE, &f) < 0 && errno == EIO) << 4);
+		      (ioctl(vm_fd, KSPLIT_COALESCE, &f) < 0 && errno == EIO) << 4 |
+		      (ioctl(vcpu_fd, KSPLIT_DIRTY, &f) < 0 && errno == EIO) << 5);
 	}
 	waitpid(pid, &status, 0);
 	return WEXITSTATUS(status);
@@ -404,6 +406,7 @@ static int64_t spin(uint64_t ms)
 static int64_t operate(int64_t *w)
 {
 	struct kvm_coalesced_mmio write;
+	struct ksplit_dirty dirty;
 	struct ksplit_flush f;
 	uint32_t writable = 0;
 	pthread_t thread;
@@ -421,6 +424,10 @@ static int64_t operate(int64_t *w)
 	case DO_FLUSH:
 		f = (struct ksplit_flush){ .what = w[1], .start = w[2], .end = w[3] };
 		return ioctl(vm_fd, KSPLIT_FLUSH, &f) ? -errno : 0;
+	case DO_DIRTY:
+		dirty = (struct ksplit_dirty){ .index = w[1], .slot = w[2], .offset = w[3] };
+		r = ioctl(vcpu_fd, KSPLIT_DIRTY, &dirty);
+		return r < 0 ? -errno : r;
 	case DO_COALESCE:
 		write = (struct kvm_coalesced_mmio){ .phys_addr = w[1], .len = w[2], .pio = w[3] };
 		memcpy(write.data, &w[4], sizeof(write.data));
@@ -1192,7 +1199,6 @@ static void test_charge(void)
 	CHECK(kernel_memory(group) - before >= 100 * 4 * (long)PAGE);
 }
 
-/* A worker's descriptors are of no use to others: 11. */
 /* The client can trust indices and lengths in the ring of coalesced writes. */
 static void test_ring(void)
 {
@@ -1225,10 +1231,44 @@ static void test_ring(void)
 	}
 }
 
+/* And slot and page of what is in a dirty ring. */
+static void test_dirty(void)
+{
+	const off_t at = KVM_DIRTY_LOG_PAGE_OFFSET * PAGE;
+	const int rw = PROT_READ | PROT_WRITE;
+	const uint32_t look = KSPLIT_DIRTY_LOOK;
+	struct kvm_dirty_gfn *ring;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(mmap(NULL, PAGE, rw, MAP_SHARED, vcpu, at) == MAP_FAILED);
+	CHECK(DO(DIRTY, 0, look, 0) == 0);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, vcpu, at) == MAP_FAILED);
+	CHECK(mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, vcpu, at) == MAP_FAILED);
+	CHECK(mmap(NULL, (1 << 20) + PAGE, rw, MAP_SHARED, vcpu, at) == MAP_FAILED);
+	CHECK(mmap(NULL, PAGE, rw, MAP_SHARED, vcpu, at + (1 << 20)) == MAP_FAILED);
+	CHECK(mmap(NULL, PAGE, rw, MAP_SHARED, vcpu, at - PAGE) == MAP_FAILED);
+	ring = mmap(NULL, 1 << 20, rw, MAP_SHARED, vcpu, at);
+	CHECK(ring != MAP_FAILED);
+	CHECK(DO(DIRTY, KSPLIT_RING_ENTRIES, 0, 0) == -EINVAL && DO(DIRTY, look, 0, 0) == -EINVAL);
+	CHECK(DO(DIRTY, 0, 77, 0) == -EINVAL && DO(DIRTY, 0, 1 << 16, 0) == -EINVAL);
+	CHECK(DO(DIRTY, 0, 0, RAM_PAGES) == -EINVAL && DO(DIRTY, 0, 0, ~0ull) == -EINVAL);
+	CHECK(!ring[0].flags && !ring[0].slot && !ring[0].offset);
+	for (int i = 5; i < KSPLIT_RING_ENTRIES; i += KSPLIT_RING_ENTRIES - 6) {
+		CHECK(DO(DIRTY, i, 0, RAM_PAGES - 1) == 0);
+		CHECK(ring[i].flags == KVM_DIRTY_GFN_F_DIRTY && !ring[i].slot &&
+		      ring[i].offset == RAM_PAGES - 1);
+		CHECK(DO(DIRTY, i, look, 0) == 0 && ring[i].flags == KVM_DIRTY_GFN_F_DIRTY);
+		ring[i].flags = KVM_DIRTY_GFN_F_RESET;
+		CHECK(DO(DIRTY, i, look, 0) == 1 && !ring[i].flags);
+		CHECK(DO(DIRTY, i, look, 0) == 0);
+	}
+}
+
+/* A worker's descriptors are of no use to others: 11. */
 static void test_foreign(void)
 {
 	start_guest(code_load, sizeof(code_load));
-	CHECK(DO(FOREIGN) == 0x1f);
+	CHECK(DO(FOREIGN) == 0x3f);
 	CHECK(run_filled(0) == HLT);
 }
 
@@ -1274,6 +1314,7 @@ static const struct {
 	{ "caps", test_caps },
 	{ "charge", test_charge },
 	{ "ring", test_ring },
+	{ "dirty", test_dirty },
 	{ "foreign", test_foreign },
 	{ "fuzz", test_fuzz },
 };
