@@ -275,10 +275,9 @@ static void test_ring(unsigned long n)
 
 /*
  * Guests with the in-kernel irqchip; edi is how often, esi the other vCPU's APIC
- * id.  They end with an OUT to port 0x10.  Interrupt VECTOR comes to "eoi".
+ * id, or in how many ticks of the TSC a timer is due.  They end with an OUT to port 0x10.  Interrupt VECTOR comes to "eoi".
  */
 #define VECTOR		"0x21"
-#define DELTA		"1000000"	/* a timer's, in ticks of the TSC */
 #define APIC_WRITE(msr, low)						\
 	"mov $" msr ", %ecx\n mov " low ", %eax\n wrmsr\n"
 /* x2APIC mode, enabled, the timer in TSC-deadline mode, port 0x11: ready. */
@@ -295,7 +294,7 @@ asm(".pushsection .rodata\n .code16\n"
     "	dec %edi\n jnz port\n"
     "	out %al, $0x10\n"
     "tick:" APIC_START
-    "1:	rdtsc\n add $" DELTA ", %eax\n adc $0, %edx\n"
+    "1:	rdtsc\n add %esi, %eax\n adc $0, %edx\n"
     "	mov $0x6e0, %ecx\n wrmsr\n"
     "	sti\n hlt\n cli\n"
     "	dec %edi\n jnz 1b\n"
@@ -334,12 +333,12 @@ static void set_cpuid(const struct vm *m)
 
 /* vCPU ID of a VM with the in-kernel irqchip, at one of the guests. */
 static void irqchip_vcpu(struct vm *m, unsigned int id, const uint8_t *guest,
-			 unsigned long n)
+			 unsigned long n, uint32_t esi)
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_regs regs = {
 		.rip = CODE + (uint64_t)(guest - irqchip_guests), .rflags = 2,
-		.rsp = 0x800 - 0x100 * id, .rdi = n, .rsi = !id,
+		.rsp = 0x800 - 0x100 * id, .rdi = n, .rsi = esi,
 	};
 
 	vm_vcpu(m, id);
@@ -375,7 +374,18 @@ static void test_port(unsigned long n)
 	struct vm m;
 
 	irqchip_vm(&m);
-	irqchip_vcpu(&m, 0, port, n);
+	irqchip_vcpu(&m, 0, port, n, 0);
+	run_to(&m, 0x10);
+	printf("%s: ok %lu\n", test, n);
+}
+
+static void timer_in(unsigned long n, uint32_t ticks)
+{
+	struct vm m;
+
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, tick, n, ticks);
+	run_to(&m, 0x11);
 	run_to(&m, 0x10);
 	printf("%s: ok %lu\n", test, n);
 }
@@ -383,13 +393,13 @@ static void test_port(unsigned long n)
 /* The local APIC's timer wakes the halted guest. */
 static void test_tick(unsigned long n)
 {
-	struct vm m;
+	timer_in(n, 1000000);
+}
 
-	irqchip_vm(&m);
-	irqchip_vcpu(&m, 0, tick, n);
-	run_to(&m, 0x11);
-	run_to(&m, 0x10);
-	printf("%s: ok %lu\n", test, n);
+/* It is due when it is set: nobody sleeps. */
+static void test_due(unsigned long n)
+{
+	timer_in(n, 0);
 }
 
 static void *run_for_ever(void *arg)
@@ -406,8 +416,8 @@ static void test_ipi(unsigned long n)
 
 	irqchip_vm(&m);
 	other = m;
-	irqchip_vcpu(&m, 0, ping, n);
-	irqchip_vcpu(&other, 1, pong, 0);
+	irqchip_vcpu(&m, 0, ping, n, 1);
+	irqchip_vcpu(&other, 1, pong, 0, 0);
 	run_to(&m, 0x11);
 	run_to(&other, 0x11);
 	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
@@ -1441,6 +1451,7 @@ static const struct {
 	{ "pio", test_pio, 1000 },
 	{ "port", test_port, 1000 },
 	{ "tick", test_tick, 20 },
+	{ "due", test_due, 20 },
 	{ "ipi", test_ipi, 20 },
 	{ "irq", test_irq, 1000 },
 	{ "lines", test_lines, 1000 },
