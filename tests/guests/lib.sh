@@ -25,7 +25,7 @@ vm()
 	mkfifo -m 666 "$work/$name.in" "$work/$name.out"
 	cat "$work/$name.out" > "$work/$name.mon" &
 	(
-		/usr/bin/setpriv --reuid "$as" --regid "$as" --groups kvm -- qemu-system-x86_64 -accel kvm -cpu host -m 96 \
+		/usr/bin/setpriv --reuid "$as" --regid "$as" --groups kvm -- qemu-system-x86_64 -accel "${accel:-kvm}" -cpu host -m 96 \
 			-display none -nodefaults -no-reboot -serial "file:$work/$name.log" \
 			-chardev "pipe,id=mon,path=$work/$name" -mon chardev=mon,mode=readline \
 			-kernel /vm/bzImage -append "console=ttyS0 quiet panic=-1 $words" \
