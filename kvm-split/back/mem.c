@@ -500,7 +500,8 @@ static const struct vm_operations_struct ksplit_window_ops = {
  * @vma: the whole slot, shared, at KSPLIT_WINDOW_OFFSET(slot)
  *
  * Context: mmap() in the worker, its mmap_lock held for writing.
- * Return: 0, -EINVAL, -ENOENT (no such slot), -EBUSY (mapped already).
+ * Return: 0, -EINVAL, -ENOENT (no such slot), -EBUSY (mapped already), -EIO (not
+ * the worker), -ESHUTDOWN (the VM is dead).
  */
 int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma)
 {

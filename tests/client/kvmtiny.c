@@ -273,6 +273,64 @@ static void test_ring(unsigned long n)
 	printf("%s: ok, %u times full\n", test, full);
 }
 
+static void wake(int sig)
+{
+	(void)sig;
+}
+
+static void *run_interrupted(void *arg)
+{
+	CHECK(vm_run(arg) == -1 && errno == EINTR);
+	return NULL;
+}
+
+/* A slot goes while the guest runs that wrote to it: what came later comes. */
+static void test_hole(unsigned long n)
+{
+	/* sti, for the emulator; mov ax,0x8000; mov ds,ax; mov [0],al; xor ax,ax; mov ds,ax; mov [0x3000],al; jmp . */
+	static const uint8_t code[] = {
+		0xfb, 0xb8, 0x00, 0x80, 0x8e, 0xd8, 0xa2, 0x00, 0x00, 0x31, 0xc0, 0x8e, 0xd8, 0xa2, 0x00, 0x30, 0xeb, 0xfe,
+	};
+	const struct sigaction sa = { .sa_handler = wake };
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { 4096 } };
+	struct kvm_userspace_memory_region region = { .flags = KVM_MEM_LOG_DIRTY_PAGES };
+	struct kvm_dirty_gfn *ring;
+	unsigned int i, page3 = 0;
+	pthread_t thread;
+	struct vm m;
+
+	(void)n;
+	vm_open(&m);
+	CHECK(ioctl(m.vm, KVM_ENABLE_CAP, &cap) == 0);
+	vm_memory(&m, code, sizeof(code));
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &(struct kvm_userspace_memory_region){ }) == 0);
+	m.ram[0x3000] = 1;
+	region.userspace_addr = (uintptr_t)m.ram;
+	region.memory_size = 0x80000;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	region.slot = 1;
+	region.guest_phys_addr = 0x80000;
+	region.userspace_addr += 0x80000;
+	region.memory_size = 0x10000;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	vm_vcpu(&m, 0);
+	ring = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, m.vcpu,
+		    KVM_DIRTY_LOG_PAGE_OFFSET * 4096);
+	CHECK(ring != MAP_FAILED);
+	CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
+	CHECK(pthread_create(&thread, NULL, run_interrupted, &m) == 0);
+	while (*(volatile uint8_t *)(m.ram + 0x3000))
+		usleep(1000);
+	region.memory_size = 0;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	CHECK(pthread_kill(thread, SIGUSR1) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	for (i = 0; ring[i].flags & KVM_DIRTY_GFN_F_DIRTY; i++)
+		page3 += ring[i].slot == 0 && ring[i].offset == 3;
+	CHECK(i >= 2 && page3 == 1);
+	printf("%s: ok\n", test);
+}
+
 /*
  * Guests with the in-kernel irqchip; edi is how often, esi the other vCPU's APIC
  * id, or in how many ticks of the TSC a timer is due.  They end with an OUT to port 0x10.  Interrupt VECTOR comes to "eoi".
@@ -839,24 +897,25 @@ static void test_bad(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+static struct {
+	struct kvm_msr_list head;
+	uint32_t index[1000];
+} list = { .head.nmsrs = 1000 };
+
+static struct {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+} msr = { .head.nmsrs = 1 };
+
 /* Every MSR that KVM says it saves can be read, and set to what it was. */
 static void test_msrs(unsigned long n)
 {
 	static const uint8_t code[] = { 0xf4 };
-	static struct {
-		struct kvm_msr_list head;
-		uint32_t index[1000];
-	} list;
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1 };
 	struct vm m;
 	uint32_t i;
 
 	(void)n;
 	vm_start(&m, code, sizeof(code));
-	list.head.nmsrs = 1000;
 	CHECK(ioctl(m.kvm, KVM_GET_MSR_INDEX_LIST, &list) == 0);
 	for (i = 0; i < list.head.nmsrs; i++) {
 		msr.entry.index = list.head.indices[i];
@@ -873,14 +932,6 @@ static void test_msrs(unsigned long n)
 /* The feature MSRs (VMX capabilities and others), one on a line. */
 static void test_features(unsigned long n)
 {
-	static struct {
-		struct kvm_msr_list head;
-		uint32_t index[1000];
-	} list = { .head.nmsrs = 1000 };
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1 };
 	struct vm m;
 	uint32_t i;
 
@@ -1459,6 +1510,7 @@ static const struct {
 	{ "coalesced", test_coalesced, 20 },
 	{ "memory", test_memory, 0 },
 	{ "ring", test_ring, 3 },
+	{ "hole", test_hole, 0 },
 	{ "touch", test_touch, 2 },
 	{ "nodes", test_nodes, 0 },
 	{ "session", test_session, 2 },

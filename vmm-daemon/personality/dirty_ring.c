@@ -5,12 +5,12 @@
  *
  * Invariant: of the entries in use, the newest may still be KVM_DIRTY_GFN_F_DIRTY
  * here: the client does not know them yet.  The others are 0, known, or
- * KVM_DIRTY_GFN_F_RESET, harvested.  A client learns of an entry when the vCPU's
+ * KVM_DIRTY_GFN_F_RESET, harvested.  The client's ring has no holes: it would
+ * never look beyond one.  A client learns of an entry when the vCPU's
  * call ends: who wants them all makes vCPUs leave KVM_RUN (api.rst, 8.29).
  */
 #include <linux/kvm_dirty_ring.h>
 #include <linux/kvm_host.h>
-#include <linux/printk.h>
 
 #include "ksplit_file.h"
 #include "ksplit_ops.h"
@@ -30,6 +30,24 @@ static int tell(struct kvm_vcpu *vcpu, u32 index, u32 slot, u64 offset)
 	};
 
 	return ksplit_ops->dirty(ksplit_vcpu_fd(vcpu), &dirty);
+}
+
+/*
+ * The slot of an entry is gone by now: some other page is dirty, then, which does
+ * no harm.
+ */
+static bool tell_other(struct kvm_vcpu *vcpu, u32 index)
+{
+	struct kvm_memory_slot *slot;
+	bool told = false;
+	int as, bkt, idx;
+
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	for (as = 0; as < kvm_arch_nr_memslot_as_ids(vcpu->kvm); as++)
+		kvm_for_each_memslot(slot, bkt, __kvm_memslots(vcpu->kvm, as))
+			told = told || tell(vcpu, index, as << 16 | (u16)slot->id, 0) >= 0;
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
+	return told;
 }
 
 /**
@@ -60,12 +78,10 @@ void ksplit_ring_show(struct kvm_vcpu *vcpu)
 		i--;
 	for (; i != end; i++) {
 		struct kvm_dirty_gfn *g = entry(vcpu, i);
-		int r = tell(vcpu, i, g->slot, g->offset);
 
-		/* A slot that is gone by now. */
-		if (r < 0)
-			pr_debug("dirty ring: slot %#x page %#llx: %d\n", g->slot, g->offset, r);
-		WRITE_ONCE(g->flags, r < 0 ? KVM_DIRTY_GFN_F_RESET : 0);
+		if (tell(vcpu, i, g->slot, g->offset) < 0 && !tell_other(vcpu, i))
+			break;
+		WRITE_ONCE(g->flags, 0);
 	}
 }
 
