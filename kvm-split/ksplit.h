@@ -192,12 +192,6 @@ struct ksplit_vm {
 	atomic64_t tlb_gen;
 };
 
-/* vcpu->mode, as upstream's: what a kick has to do. */
-enum ksplit_mode {
-	KSPLIT_OUTSIDE,
-	KSPLIT_IN_GUEST,		/* interrupts off since, until exit */
-};
-
 /* One real VMCS. */
 struct ksplit_hw_vmcs {
 	struct vmcs_region *region;
@@ -210,10 +204,11 @@ struct ksplit_hw_vmcs {
 	struct ksplit_vmcs_state state;
 	u64 *msr_bitmap;
 	u64 msr_words[KSPLIT_NR_MSR_WORDS];	/* it was made from */
-	/* Host state as last written; host_cpu: of which CPU. */
-	int host_cpu;
-	unsigned long host_rsp, host_cr3, host_cr4, host_fs_base;
-	u64 eptp;
+	struct vmcs_region *shadow;	/* the shadow VMCS, active where this one is */
+	struct {			/* as last written; of which CPU */
+		int cpu;
+		unsigned long rsp, cr3, cr4, fs_base, eptp, link;
+	} host;
 };
 
 struct ksplit_vcpu {
@@ -238,8 +233,8 @@ struct ksplit_vcpu {
 
 	struct ksplit_root *root;	/* referenced while loaded */
 	u64 tlb_gen;
-	int mode;
-	int cpu;			/* where mode != OUTSIDE, or last was */
+	bool in_guest;			/* a kick needs an IPI; interrupts off since, until exit */
+	int cpu;			/* where it is in_guest, or last was */
 	int last_cpu;			/* for VPID/EPT hygiene */
 	bool kicked;
 	bool interrupted;		/* the client's call is: a kick goes with it */
@@ -281,8 +276,7 @@ void ksplit_hw_put(void);
 /* -------------------------------------------------------- back/vm.c -- */
 
 /* In the client's context; the VM takes its own reference to owner. */
-struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
-				   struct mm_struct *owner);
+struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner);
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id);
 int ksplit_vcpu_mmap(struct ksplit_vcpu *vcpu, struct vm_area_struct *vma);
 long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg);
@@ -337,8 +331,7 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success);
 
 int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma);
-long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg,
-			 bool map);		/* map false: FAULT_IN */
+long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, bool map);
 long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
 void ksplit_windows_sync(struct ksplit_vm *vm);

@@ -110,19 +110,6 @@ static bool ksplit_table_range(u64 *table, unsigned int level, u64 start, u64 en
 	return found;
 }
 
-static bool ksplit_linear_range(struct ksplit_vm *vm, u64 start, u64 end, u64 clear)
-	__must_hold(&vm->mmu_lock)
-{
-	struct ksplit_root *root;
-	bool found = false;
-
-	list_for_each_entry(root, &vm->roots, node)
-		if (root->linear)
-			found |= ksplit_table_range(root->table, KSPLIT_EPT_LEVELS, start,
-						    end, clear);
-	return found;
-}
-
 /*
  * What slots have in [start, end) of the owner's or, if @window, of the
  * worker's addresses, in every linear root.  Returns the bytes that is; without
@@ -133,6 +120,7 @@ static u64 ksplit_slots_range(struct ksplit_vm *vm, bool window, u64 start,
 	__must_hold(&vm->mmu_lock)
 {
 	u64 base, first, last, sum = 0;
+	struct ksplit_root *root;
 	struct ksplit_slot *slot;
 
 	list_for_each_entry(slot, &vm->slots, node) {
@@ -142,9 +130,11 @@ static u64 ksplit_slots_range(struct ksplit_vm *vm, bool window, u64 start,
 		first = max(start, base) - base;
 		last = min(end - base, slot->size);
 		sum += last - first;
-		if (found)
-			*found |= ksplit_linear_range(vm, slot->gpa + first,
-						      slot->gpa + last, clear);
+		list_for_each_entry(root, &vm->roots, node)
+			if (found && root->linear)
+				*found |= ksplit_table_range(root->table, KSPLIT_EPT_LEVELS,
+							     slot->gpa + first, slot->gpa + last,
+							     clear);
 	}
 	return sum;
 }

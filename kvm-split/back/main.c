@@ -162,8 +162,10 @@ static void ksplit_emergency(void)
 	kvm_rebooting = true;
 	if (!c->on || !(__read_cr4() & X86_CR4_VMXE))
 		return;
-	list_for_each_entry(v, &c->loaded, loaded)
+	list_for_each_entry(v, &c->loaded, loaded) {
 		vmx_clear(__pa(v->region));
+		vmx_clear(__pa(v->shadow));
+	}
 	ksplit_vmxoff();
 }
 
@@ -303,21 +305,6 @@ static void __init ksplit_init_info(void)
 	}
 }
 
-/* CR4 bits that a guest may have if the host's kernel knows the feature. */
-static const struct {
-	u32 feature;
-	u64 cr4;
-} ksplit_cr4_features[] __initconst = {
-	{ X86_FEATURE_FSGSBASE, X86_CR4_FSGSBASE },
-	{ X86_FEATURE_LA57, X86_CR4_LA57 },
-	{ X86_FEATURE_PCID, X86_CR4_PCIDE },
-	{ X86_FEATURE_PKU, X86_CR4_PKE },
-	{ X86_FEATURE_SMAP, X86_CR4_SMAP },
-	{ X86_FEATURE_SMEP, X86_CR4_SMEP },
-	{ X86_FEATURE_UMIP, X86_CR4_UMIP },
-	{ X86_FEATURE_XSAVE, X86_CR4_OSXSAVE },
-};
-
 /* What l1tf in sysfs reports, and ksplit_flush_l1d() does. */
 static void __init ksplit_init_l1tf(void)
 {
@@ -371,10 +358,9 @@ static int __init ksplit_init_hw(void)
 	}
 	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
-			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE;
-	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_cr4_features); i++)
-		if (boot_cpu_has(ksplit_cr4_features[i].feature))
-			hw->cr4_allowed |= ksplit_cr4_features[i].cr4;
+			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE |
+			  /* And what the host's kernel knows and uses: SMEP, PKE and so on. */
+			  cr4_read_shadow();
 
 	for_each_possible_cpu(cpu) {
 		struct ksplit_cpu *c = &per_cpu(ksplit_cpu, cpu);
@@ -403,32 +389,21 @@ static const char * const ksplit_stat_names[] = {
 #undef X
 };
 
-/* Sum over CPUs of the counter at @offset in struct ksplit_pcpu_stats. */
-static unsigned long ksplit_stat_sum(size_t offset)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += *(unsigned long *)((void *)&per_cpu(ksplit_stats, cpu) + offset);
-	return sum;
-}
-
-#define KSPLIT_STAT_SUM(member, i)					\
-	ksplit_stat_sum(offsetof(struct ksplit_pcpu_stats, member) +	\
-			(i) * sizeof(long))
-
 static int ksplit_stats_show(struct seq_file *m, void *v)
 {
-	for (unsigned int i = 0; i < KSPLIT_NR_STATS; i++)
-		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], KSPLIT_STAT_SUM(n, i));
-	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_stats.exits); i++) {
-		unsigned long n = KSPLIT_STAT_SUM(exits, i);
+	struct ksplit_pcpu_stats sum = { };
+	int cpu;
 
-		if (n)
+	/* Nothing but counters. */
+	for_each_possible_cpu(cpu)
+		for (unsigned int i = 0; i < sizeof(sum) / sizeof(long); i++)
+			((long *)&sum)[i] += ((long *)&per_cpu(ksplit_stats, cpu))[i];
+	for (unsigned int i = 0; i < KSPLIT_NR_STATS; i++)
+		seq_printf(m, "%s %ld\n", ksplit_stat_names[i], sum.n[i]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sum.exits); i++)
+		if (sum.exits[i])
 			seq_printf(m, "exit_%u %lu\nexit_%u_ring0 %lu\n",
-				   i, n, i, KSPLIT_STAT_SUM(exits_ring0, i));
-	}
+				   i, sum.exits[i], i, sum.exits_ring0[i]);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(ksplit_stats);
@@ -442,12 +417,10 @@ static int __init ksplit_init(void)
 		return r == -EOPNOTSUPP ? 0 : r;
 	ksplit_init_info();
 	ksplit_vmcs_init_tables();
-	register_syscore(&ksplit_syscore);
 	r = ksplit_front_init();
-	if (r) {
-		unregister_syscore(&ksplit_syscore);
+	if (r)
 		return r;
-	}
+	register_syscore(&ksplit_syscore);
 	debugfs_create_file("stats", 0444, debugfs_create_dir("kvm_split", NULL), NULL,
 			    &ksplit_stats_fops);
 	pr_info("kvm-split: ready, ABI %u\n", KSPLIT_ABI_VERSION);

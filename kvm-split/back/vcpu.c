@@ -83,7 +83,7 @@ struct ksplit_exit {
 /* ---------------------------------------------------------- decode -- */
 
 /* Takes over the fields that the worker wrote. */
-static int ksplit_fetch_vmcs(struct ksplit_vmcs_state *s, struct ksplit_vmcs __user *vmcs)
+static int ksplit_fetch_vmcs(u64 *values, u64 *slots, struct ksplit_vmcs __user *vmcs)
 {
 	unsigned int word, slot;
 	u64 dirty;
@@ -95,8 +95,8 @@ static int ksplit_fetch_vmcs(struct ksplit_vmcs_state *s, struct ksplit_vmcs __u
 		if (!dirty)
 			continue;
 		ksplit_for_each_slot(slot, word, dirty)
-			unsafe_get_user(s->want[slot], &vmcs->field[slot], fault);
-		s->pending[word] |= dirty;
+			unsafe_get_user(values[slot], &vmcs->field[slot], fault);
+		slots[word] |= dirty;
 		unsafe_put_user(0, &vmcs->dirty[word], fault);
 	}
 	user_access_end();
@@ -132,10 +132,28 @@ fault:
 	return -EFAULT;
 }
 
-static bool ksplit_msr_write_passes(const u64 *bitmap, u32 msr)
+/* VMCS shadowing, as the real controls have it. */
+static bool ksplit_shadows(const struct ksplit_hw_vmcs *v)
 {
-	/* Low MSRs: write bits in the third kilobyte. */
-	return !(bitmap[(2048 + msr / 8) / 8] >> (msr % 64) & 1);
+	return v->state.real[KSPLIT_S_SECONDARY_VM_EXEC_CONTROL] & SECONDARY_EXEC_SHADOW_VMCS;
+}
+
+/* What the worker wrote for the guest to read, at once: it is taken for written. */
+static int ksplit_fetch_shadow(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
+{
+	struct ksplit_exit *e = vcpu->exit;
+	int r;
+
+	if (!ksplit_shadows(v))
+		return 0;
+	memset(e->stored, 0, sizeof(e->stored));
+	r = ksplit_fetch_vmcs(e->value, e->stored,
+			      (void __user *)v->state.want[KSPLIT_S_VMCS_LINK_POINTER]);
+	if (memchr_inv(e->stored, 0, sizeof(e->stored))) {
+		guard(preempt)();
+		ksplit_shadow_move(v, e->value, e->stored, true);
+	}
+	return r;
 }
 
 static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg,
@@ -154,7 +172,7 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user 
 		goto refuse;
 
 	v = &vcpu->vmcs[array_index_nospec(run->vmcs_index, KSPLIT_NR_VMCS)];
-	r = ksplit_fetch_vmcs(&v->state, (void __user *)run->vmcs);
+	r = ksplit_fetch_vmcs(v->state.want, v->state.pending, (void __user *)run->vmcs);
 	if (r)
 		return r;
 	v->state.debugregs = run->flags & KSPLIT_RUN_DEBUGREGS;
@@ -162,7 +180,7 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user 
 	if (r)
 		goto refuse;
 	*ret_vmcs = v;
-	return ksplit_fetch_msr_bitmap(v);
+	return ksplit_fetch_msr_bitmap(v) ?: ksplit_fetch_shadow(vcpu, v);
 
 refuse:
 	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d", vcpu->id, bad, r);
@@ -192,6 +210,8 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 
 	ksplit_write_slot(KSPLIT_S_VIRTUAL_PROCESSOR_ID, v->vpid);
 	ksplit_write_slot(KSPLIT_S_MSR_BITMAP, __pa(v->msr_bitmap));
+	ksplit_write_slot(KSPLIT_S_VMREAD_BITMAP, __pa_symbol(ksplit_shadow_exits[0]));
+	ksplit_write_slot(KSPLIT_S_VMWRITE_BITMAP, __pa_symbol(ksplit_shadow_exits[1]));
 
 	ksplit_write_slot(KSPLIT_S_HOST_CR0, read_cr0());
 	ksplit_write_slot(KSPLIT_S_HOST_CS_SELECTOR, __KERNEL_CS);
@@ -205,53 +225,37 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 	ksplit_write_slot(KSPLIT_S_HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
 	ksplit_write_slot(KSPLIT_S_HOST_IA32_EFER, native_read_msr(MSR_EFER));
 
-	v->host_cpu = -1;
-	v->host_rsp = 0;
-	v->host_cr3 = 0;
-	v->host_cr4 = 0;
-	v->host_fs_base = ~0ul;
-	v->eptp = 0;
+	/* No CPU, no value that is ever wanted, but for the link pointer. */
+	memset(&v->host, 0xff, sizeof(v->host));
+	v->host.link = 0;
 	v->prepared = true;
+}
+
+static void ksplit_write_changed(unsigned long *last, unsigned long field, unsigned long value)
+{
+	if (*last != value)
+		vmx_write(field, value);
+	*last = value;
 }
 
 /* Host state that depends on CPU and thread.  Preemption off. */
 static void ksplit_write_host(struct ksplit_hw_vmcs *v)
 {
 	int cpu = smp_processor_id();
-	unsigned long fs_base;
 
-	if (v->host_cpu != cpu) {
+	if (v->host.cpu != cpu) {
 		vmx_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 		vmx_write(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
 		vmx_write(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
 		if (IS_ENABLED(CONFIG_IA32_EMULATION))
 			vmx_write(HOST_IA32_SYSENTER_ESP,
 				  (unsigned long)(cpu_entry_stack(cpu) + 1));
-		v->host_cpu = cpu;
+		v->host.cpu = cpu;
 	}
 	current_save_fsgs();
-	fs_base = current->thread.fsbase;
-	if (v->host_fs_base != fs_base) {
-		vmx_write(HOST_FS_BASE, fs_base);
-		v->host_fs_base = fs_base;
-	}
+	ksplit_write_changed(&v->host.fs_base, HOST_FS_BASE, current->thread.fsbase);
 }
 
-/* CR3 may change its PCID until the last moment.  Interrupts off. */
-static void ksplit_write_host_cr(struct ksplit_hw_vmcs *v)
-{
-	unsigned long cr3 = __get_current_cr3_fast();
-	unsigned long cr4 = cr4_read_shadow();
-
-	if (v->host_cr3 != cr3) {
-		vmx_write(HOST_CR3, cr3);
-		v->host_cr3 = cr3;
-	}
-	if (v->host_cr4 != cr4) {
-		vmx_write(HOST_CR4, cr4);
-		v->host_cr4 = cr4;
-	}
-}
 
 /*
  * VM exit loads null DS, ES and LDTR and cannot load FS or GS selectors of a
@@ -276,8 +280,8 @@ void noinstr vmx_update_host_rsp(struct ksplit_vcpu *vcpu, unsigned long host_rs
 {
 	struct ksplit_hw_vmcs *v = vcpu->current_vmcs;
 
-	if (unlikely(v->host_rsp != host_rsp)) {
-		v->host_rsp = host_rsp;
+	if (unlikely(v->host.rsp != host_rsp)) {
+		v->host.rsp = host_rsp;
 		VMX_INSN("vmwrite %[value], %[field]",
 			 [field] "r" ((unsigned long)HOST_RSP),
 			 [value] "r" (host_rsp));
@@ -366,9 +370,8 @@ static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bo
 	}
 }
 
-static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c,
-			     bool debugregs, u64 host_xcr0, u32 host_pkru,
-			     u64 host_debugctl)
+static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bool debugregs,
+			     u64 host_xcr0, u32 host_pkru, u64 host_debugctl)
 {
 	struct ksplit_run *run = &vcpu->run;
 
@@ -509,10 +512,9 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 		ksplit_prepare_vmcs(v);
 	ksplit_vmcs_apply(v);
 	ksplit_write_host(v);
-	if (v->eptp != vcpu->root->eptp) {
-		vmx_write(EPT_POINTER, vcpu->root->eptp);
-		v->eptp = vcpu->root->eptp;
-	}
+	ksplit_write_changed(&v->host.eptp, EPT_POINTER, vcpu->root->eptp);
+	ksplit_write_changed(&v->host.link, VMCS_LINK_POINTER,
+			     ksplit_shadows(v) ? __pa(v->shadow) : ~0ul);
 
 	local_irq_disable();
 	vcpu->cpu = smp_processor_id();
@@ -526,13 +528,13 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	/*
 	 * From here on a kicker sends an IPI, which the entry takes as an
 	 * exit.  Pairs with the barriers in ksplit_vcpu_kick() and
-	 * ksplit_vm_kick_sync(): they write, then look at mode.
+	 * ksplit_vm_kick_sync(): they write, then look at in_guest.
 	 */
-	WRITE_ONCE(vcpu->mode, KSPLIT_IN_GUEST);
+	WRITE_ONCE(vcpu->in_guest, true);
 	smp_mb();	/* see above */
 	if (READ_ONCE(vcpu->vm->dead) || READ_ONCE(vcpu->root->dead) ||
 	    read_thread_flags() & KSPLIT_WORK) {
-		WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
+		WRITE_ONCE(vcpu->in_guest, false);
 		local_irq_enable();
 		preempt_enable();
 		return READ_ONCE(vcpu->vm->dead) ? -ESHUTDOWN : -EAGAIN;
@@ -551,7 +553,9 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	ksplit_arm_timer(vcpu, e);
 	if (e->requeue)
 		ksplit_requeue_event(e);
-	ksplit_write_host_cr(v);
+	/* CR3 may change its PCID until the last moment. */
+	ksplit_write_changed(&v->host.cr3, HOST_CR3, __get_current_cr3_fast());
+	ksplit_write_changed(&v->host.cr4, HOST_CR4, cr4_read_shadow());
 	ksplit_flush_l1d();
 
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
@@ -568,7 +572,8 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 			  this_cpu_read(x86_spec_ctrl_current);
 	if (v->launched)
 		flags |= VMX_RUN_VMRESUME;
-	if (ksplit_msr_write_passes(v->msr_bitmap, MSR_IA32_SPEC_CTRL))
+	/* Write bits of low MSRs are in the third kilobyte. */
+	if (!test_bit(2048 * 8 + MSR_IA32_SPEC_CTRL, (unsigned long *)v->msr_bitmap))
 		flags |= VMX_RUN_SAVE_SPEC_CTRL;
 	vcpu->current_vmcs = v;
 
@@ -576,7 +581,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	ksplit_load_guest(vcpu, c, debugregs);
 	ksplit_enter_exit(vcpu, flags, e);
 	ksplit_load_host(vcpu, c, debugregs, host_xcr0, host_pkru, host_debugctl);
-	WRITE_ONCE(vcpu->mode, KSPLIT_OUTSIDE);
+	WRITE_ONCE(vcpu->in_guest, false);
 	if (run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL))
 		run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
 
@@ -673,8 +678,8 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 }
 
 /* Returns 1 if the stub consumed the exit, 0 if it is the worker's, or an error. */
-static int ksplit_handle_exit(struct ksplit_vcpu *vcpu,
-			      struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
+static int ksplit_handle_exit(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			      struct ksplit_exit *e)
 {
 	e->nmi_unblocked = false;
 	if (e->fail) {
@@ -857,10 +862,6 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 	memcpy(vcpu->regs, vcpu->run.regs, sizeof(vcpu->run.regs));
 	if (vcpu->run.flags & KSPLIT_RUN_FLUSH_VPID)
 		v->flush_vpid = true;
-	if (vcpu->run.flags & KSPLIT_RUN_FLUSH_ALL) {
-		vcpu->vmcs[0].flush_vpid = true;
-		vcpu->vmcs[1].flush_vpid = true;
-	}
 	/* L1 must be safe from L2, as in in-tree KVM; or the guest's own that was emulated. */
 	if ((vcpu->last_index && !vcpu->run.vmcs_index) || vcpu->run.flags & KSPLIT_RUN_IBPB)
 		indirect_branch_prediction_barrier();
@@ -900,15 +901,18 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 	ksplit_count(fills);
 	if (copy_from_user(&fill, arg, sizeof(fill)))
 		return -EFAULT;
-	if (fill.vmcs_index >= KSPLIT_NR_VMCS || fill.slot >= KSPLIT_NR_SLOTS)
+	if (fill.vmcs_index >= 2 * KSPLIT_NR_VMCS || fill.slot >= KSPLIT_NR_SLOTS)
 		return -EINVAL;
-	v = &vcpu->vmcs[array_index_nospec(fill.vmcs_index, KSPLIT_NR_VMCS)];
+	v = &vcpu->vmcs[fill.vmcs_index % KSPLIT_NR_VMCS];
 	fill.slot = array_index_nospec(fill.slot, KSPLIT_NR_SLOTS);
 	if (!ksplit_fields[fill.slot].present)
 		return -EINVAL;
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));
-	if (ksplit_slot_test(ksplit_volatile, fill.slot) && v->prepared) {
+	if (fill.vmcs_index >= KSPLIT_NR_VMCS) {
+		guard(preempt)();
+		ksplit_shadow_move(v, e->value, e->stored, false);
+	} else if (ksplit_slot_test(ksplit_volatile, fill.slot) && v->prepared) {
 		guard(preempt)();
 		ksplit_vmcs_load(v);
 		ksplit_vmcs_read_groups(BIT(ksplit_fields[fill.slot].group), e->value, e->stored);
@@ -1012,8 +1016,8 @@ void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
 
 	ksplit_count(kicks);
 	WRITE_ONCE(vcpu->kicked, true);
-	smp_mb();	/* write, then look at mode: see ksplit_enter() */
-	if (READ_ONCE(vcpu->mode) == KSPLIT_IN_GUEST) {
+	smp_mb();	/* write, then look at in_guest: see ksplit_enter() */
+	if (READ_ONCE(vcpu->in_guest)) {
 		guard(preempt)();
 		cpu = READ_ONCE(vcpu->cpu);
 		if (cpu != smp_processor_id() && cpu_online(cpu))
@@ -1040,10 +1044,10 @@ void ksplit_vm_kick_sync(struct ksplit_vm *vm)
 	unsigned long nr;
 	int cpu;
 
-	smp_mb();	/* write, then look at mode: see ksplit_enter() */
+	smp_mb();	/* write, then look at in_guest: see ksplit_enter() */
 	guard(rcu)();
 	xa_for_each(&vm->vcpus, nr, vcpu) {
-		if (READ_ONCE(vcpu->mode) != KSPLIT_IN_GUEST)
+		if (!READ_ONCE(vcpu->in_guest))
 			continue;
 		cpu = READ_ONCE(vcpu->cpu);
 		if (cpu >= 0)

@@ -289,8 +289,7 @@ static const struct file_operations ksplit_vm_fops = {
  * Context: process context of the client.
  * Return: the VM, -ENOMEM, -EMFILE (KSPLIT_MAX_VMS), -EBUSY (another hypervisor has a CPU).
  */
-struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session,
-				   struct mm_struct *owner)
+struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner)
 {
 	struct ksplit_vm *vm;
 	int r;

@@ -22,8 +22,25 @@ static u8 ksplit_group_slots[32][KSPLIT_NR_SLOTS];
 static u8 ksplit_group_size[32];
 u64 ksplit_volatile[KSPLIT_SLOT_WORDS] __ro_after_init;
 
+unsigned long ksplit_shadow_exits[2][PAGE_SIZE / sizeof(long)] __page_aligned_bss;
+static u64 ksplit_shadow[KSPLIT_SLOT_WORDS] __ro_after_init;
+
+static void __init ksplit_shadow_field(unsigned int encoding, unsigned int slot, bool write)
+{
+	/* What serves PML and APICv the worker's KVM does not shadow. */
+	if (!ksplit_slot_test(ksplit_hw.supported, slot) ||
+	    slot == KSPLIT_S_GUEST_PML_INDEX || slot == KSPLIT_S_GUEST_INTR_STATUS)
+		return;
+	__clear_bit(encoding, ksplit_shadow_exits[0]);
+	ksplit_slot_set(ksplit_shadow, slot);
+	if (write) {
+		__clear_bit(encoding, ksplit_shadow_exits[1]);
+		ksplit_group_slots[KSPLIT_G_SHADOW][ksplit_group_size[KSPLIT_G_SHADOW]++] = slot;
+	}
+}
+
 /**
- * ksplit_vmcs_init_tables - sorts the field table by read group
+ * ksplit_vmcs_init_tables - sorts the field table by read group; what is shadowed
  */
 void __init ksplit_vmcs_init_tables(void)
 {
@@ -37,6 +54,10 @@ void __init ksplit_vmcs_init_tables(void)
 		ksplit_group_slots[group][ksplit_group_size[group]++] = slot;
 		ksplit_slot_set(ksplit_volatile, slot);
 	}
+	memset(ksplit_shadow_exits, 0xff, sizeof(ksplit_shadow_exits));
+#define SHADOW_FIELD_RO(field, ...) ksplit_shadow_field(field, KSPLIT_SLOT(field), false);
+#define SHADOW_FIELD_RW(field, ...) ksplit_shadow_field(field, KSPLIT_SLOT(field), true);
+#include "vmx/vmcs_shadow_fields.h"
 }
 
 /**
@@ -52,8 +73,9 @@ int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v)
 	v->cpu = -1;
 	INIT_LIST_HEAD(&v->loaded);
 	v->region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	v->shadow = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!v->region || !v->msr_bitmap)
+	if (!v->region || !v->shadow || !v->msr_bitmap)
 		return -ENOMEM;
 	memset(v->msr_bitmap, 0xff, PAGE_SIZE);
 	memset(v->msr_words, 0xff, sizeof(v->msr_words));
@@ -63,6 +85,7 @@ int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v)
 	v->vpid = vpid;
 	v->flush_vpid = true;
 	v->region->revision = (u32)ksplit_hw.msr[0];
+	v->shadow->revision = v->region->revision | BIT(31);
 	ksplit_vmcs_reset(&v->state);
 	return 0;
 }
@@ -78,6 +101,7 @@ void ksplit_vmcs_free(struct ksplit_hw_vmcs *v)
 	if (v->vpid)
 		ida_free(&ksplit_vpids, v->vpid);
 	free_page((unsigned long)v->msr_bitmap);
+	free_page((unsigned long)v->shadow);
 	free_page((unsigned long)v->region);
 }
 
@@ -91,6 +115,7 @@ static void ksplit_vmcs_clear_here(void *data)
 	if (v->cpu != smp_processor_id())
 		return;
 	vmx_clear(__pa(v->region));
+	vmx_clear(__pa(v->shadow));
 	if (c->current_vmcs == v)
 		c->current_vmcs = NULL;
 	list_del_init(&v->loaded);
@@ -191,4 +216,31 @@ void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored)
 			__set_bit(slot, (unsigned long *)stored);
 		}
 	}
+}
+
+/**
+ * ksplit_shadow_move - moves fields to or from a shadow VMCS
+ * @v: the VMCS that it belongs to; not current afterwards
+ * @values: by slot
+ * @slots: bit per slot to write; read: added to
+ * @write: direction
+ *
+ * Context: preemption off, interrupts on.  Without VMCS shadowing nothing is moved.
+ */
+void ksplit_shadow_move(struct ksplit_hw_vmcs *v, u64 *values, u64 *slots, bool write)
+{
+	unsigned int word, slot;
+
+	/* What another CPU holds of it is stored with @v. */
+	ksplit_vmcs_load(v);
+	/* Otherwise these would be fields of @v. */
+	if (vmx_ptrld(__pa(v->shadow)))
+		return;
+	this_cpu_write(ksplit_cpu.current_vmcs, NULL);
+	if (!write)
+		ksplit_vmcs_read_groups(KSPLIT_GROUP(SHADOW), values, slots);
+	for (word = 0; write && word < KSPLIT_SLOT_WORDS; word++)
+		ksplit_for_each_slot(slot, word, slots[word] & ksplit_shadow[word])
+			vmx_write(ksplit_fields[slot].encoding, values[slot]);
+	vmx_clear(__pa(v->shadow));
 }

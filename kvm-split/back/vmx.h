@@ -120,6 +120,10 @@ void ksplit_vmcs_clear_cpu(void);
 void ksplit_vmcs_load(struct ksplit_hw_vmcs *v);
 /* Writes what ksplit_decode() marked; @v is current. */
 void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v);
+/* Writes fields of @v's shadow VMCS, or reads those that a guest may write. */
+void ksplit_shadow_move(struct ksplit_hw_vmcs *v, u64 *values, u64 *slots, bool write);
+/* What a guest reads, and writes, of its shadow VMCS exits: a bit per encoding. */
+extern unsigned long ksplit_shadow_exits[2][PAGE_SIZE / sizeof(long)];
 /* Reads the fields of @groups that the CPU writes; @v is current. */
 void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored);
 extern u64 ksplit_volatile[KSPLIT_SLOT_WORDS];

@@ -117,8 +117,6 @@ static u64 real_value(const struct ksplit_hw *hw,
 		return (want & DEBUGCTL_BTF) | hw->debugctl;
 	case KSPLIT_S_GUEST_INTERRUPTIBILITY_INFO:
 		return want & INTERRUPTIBILITY_GUEST;
-	case KSPLIT_S_TPR_THRESHOLD:
-		return want & 0xf;
 	case KSPLIT_S_TSC_MULTIPLIER:
 		return want ? want : 1ull << 48;
 	default:
@@ -256,7 +254,6 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *
 static u64 stub_value(unsigned int slot)
 {
 	switch (slot) {
-	case KSPLIT_S_VMCS_LINK_POINTER:
 	case KSPLIT_S_XSS_EXIT_BITMAP:
 	case KSPLIT_S_ENCLS_EXITING_BITMAP:
 	case KSPLIT_S_ENCLV_EXITING_BITMAP:

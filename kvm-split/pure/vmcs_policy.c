@@ -50,11 +50,11 @@ const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS] = {
 		.force = BIT(15) | BIT(28),
 		/*
 		 * Descriptor tables, RDTSCP, unrestricted guest, PLE, RDRAND,
-		 * INVPCID, VMFUNC (none is enabled), RDSEED, XSAVES, TSC
-		 * scaling, bus lock, notify.
+		 * INVPCID, VMFUNC (none is enabled), VMCS shadowing, RDSEED,
+		 * XSAVES, TSC scaling, bus lock, notify.
 		 */
-		.may = BIT(2) | BIT(3) | BIT(7) | BIT(10) | BIT(11) | BIT(12) |
-		       BIT(13) | BIT(16) | BIT(20) | BIT(25) | BIT(30) | BIT(31),
+		.may = BIT(2) | BIT(3) | BIT(7) | BIT(10) | BIT(11) | BIT(12) | BIT(13) |
+		       BIT(14) | BIT(16) | BIT(20) | BIT(25) | BIT(30) | BIT(31),
 	},
 	[KSPLIT_CTL_EXIT] = {
 		/* Save debug controls, 64-bit host; PAT and EFER both ways. */
@@ -169,9 +169,9 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 	/* Revision 1, a 4 KiB region, write-back. */
 	out[KSPLIT_VMX_MSR(0x480)] = 1 | 4096ull << 32 | 6ull << 50 |
 				     (msr[0] & BASIC_INOUT) | BASIC_TRUE_CTLS;
-	/* Timer rate, EFER.LMA saving, HLT state, zero-length injection. */
+	/* Timer rate, EFER.LMA saving, HLT state, VMWRITE to any field, zero-length injection. */
 	out[KSPLIT_VMX_MSR(0x485)] = msr[KSPLIT_VMX_MSR(0x485)] &
-				     (0x7f | BIT_ULL(30));
+				     (0x7f | BIT_ULL(29) | BIT_ULL(30));
 	/* CR0 and CR4 fixed bits, and the highest field index, as they are. */
 	for (i = KSPLIT_VMX_MSR(0x486); i <= KSPLIT_VMX_MSR(0x48a); i++)
 		out[i] = msr[i];

@@ -20,7 +20,8 @@
  * @KSPLIT_GUEST:	the worker: guest state and plain values, checked
  * @KSPLIT_EXIT:	the CPU: read-only exit information
  * @KSPLIT_ADDR:	the worker names memory of its own, which the stub reads
- *			(EPT_POINTER, MSR_BITMAP); never written as it is
+ *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER); never written
+ *			as it is
  */
 enum ksplit_class {
 	KSPLIT_NEVER,
@@ -53,6 +54,7 @@ enum ksplit_class {
  * @KSPLIT_G_SYSENTER:	SYSENTER MSRs
  * @KSPLIT_G_ENTRY:	VM-entry interruption information
  * @KSPLIT_G_MISC:	DR7, DEBUGCTL, activity, pending debug exceptions
+ * @KSPLIT_G_SHADOW:	what L1 may write in a shadow VMCS; no field's own group
  */
 enum ksplit_group {
 	KSPLIT_G_NONE,
@@ -72,6 +74,7 @@ enum ksplit_group {
 	KSPLIT_G_SYSENTER,
 	KSPLIT_G_ENTRY,
 	KSPLIT_G_MISC,
+	KSPLIT_G_SHADOW,
 	KSPLIT_NR_GROUPS
 };
 

@@ -23,7 +23,7 @@
 #include <linux/ioctl.h>
 
 /* Raised on every incompatible change; the changelog is in docs/abi.md. */
-#define KSPLIT_ABI_VERSION	3
+#define KSPLIT_ABI_VERSION	4
 
 #define KSPLITIO		0xB5
 
@@ -381,6 +381,13 @@ struct ksplit_vmcs {
 
 #define KSPLIT_NR_VMCS		2	/* vmcs01, vmcs02 */
 
+/*
+ * VMCS shadowing.  While a VMCS's secondary controls have it on, the guest reads
+ * and writes the fields of KVM's vmcs_shadow_fields.h without exits in a real
+ * shadow VMCS, whose values come, as far as they are dirty, from the struct
+ * ksplit_vmcs at VMCS_LINK_POINTER.  What the guest wrote KSPLIT_FILL fetches.
+ */
+
 /* Index into ksplit_run.msr[]: MSRs that have no VMCS field. */
 enum ksplit_run_msr {
 	KSPLIT_MSR_KERNEL_GS_BASE,
@@ -455,7 +462,6 @@ struct ksplit_run {
 #define KSPLIT_RUN_FLUSH_VPID	(1u << 0)	/* INVVPID this VMCS before entry */
 #define KSPLIT_RUN_EXIT_AT_ONCE	(1u << 1)	/* enter, then leave */
 #define KSPLIT_RUN_DEBUGREGS	(1u << 2)	/* load and read back DR0-3, DR6 */
-#define KSPLIT_RUN_FLUSH_ALL	(1u << 3)	/* INVVPID all VMCSs of this vCPU */
 #define KSPLIT_RUN_IBPB		(1u << 4)	/* a prediction barrier before entry */
 
 #define KSPLIT_EXIT_KICKED	(1u << 0)	/* a kick was consumed */
@@ -466,7 +472,8 @@ struct ksplit_run {
 /**
  * struct ksplit_fill - KSPLIT_FILL: fetch fields that an exit did not store
  * @vmcs:	address of the struct ksplit_vmcs
- * @vmcs_index:	which real VMCS
+ * @vmcs_index:	which real VMCS; KSPLIT_NR_VMCS more: its shadow VMCS, all that
+ *		a guest may have written
  * @slot:	the wanted slot; the stub stores it and those of its group
  */
 struct ksplit_fill {

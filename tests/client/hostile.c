@@ -105,6 +105,7 @@ static uint64_t rnd_value(void)
 
 static int session = -1, vm_fd = -1, vcpu_fd = -1;
 static struct ksplit_vmcs vmcs __attribute__((aligned(4096)));
+static struct ksplit_vmcs shadow __attribute__((aligned(4096)));
 static struct ksplit_run run;
 /* All zeros: every MSR for the guest. */
 static uint8_t msr_bitmap[PAGE] __attribute__((aligned(4096)));
@@ -343,6 +344,8 @@ enum {
 	DO_RESET,		/* a sane guest */
 	DO_FIELD,		/* encoding, value */
 	DO_SLOT,		/* slot, value */
+	DO_SHADOW,		/* encoding, value: a field that the guest may read */
+	DO_FILL,		/* VMCS index, encoding; out[1]: value, in the shadow VMCS's page */
 	DO_RUN,			/* RIP, RAX, flags; out[1]: RAX, out[2]: qualification */
 	DO_RUN_VALUE,		/* offset in struct ksplit_run, value */
 	DO_RACE,		/* runs */
@@ -408,6 +411,7 @@ static int64_t operate(int64_t *w)
 	struct kvm_coalesced_mmio write;
 	struct ksplit_dirty dirty;
 	struct ksplit_flush f;
+	struct ksplit_fill fill;
 	uint32_t writable = 0;
 	pthread_t thread;
 	int64_t r = 0, i;
@@ -452,6 +456,15 @@ static int64_t operate(int64_t *w)
 	case DO_SLOT:
 		set_slot(w[1], w[2]);
 		return 0;
+	case DO_SHADOW:
+		shadow.field[slot_of(w[1])] = w[2];
+		shadow.dirty[slot_of(w[1]) / 64] |= 1ull << slot_of(w[1]) % 64;
+		return 0;
+	case DO_FILL:
+		fill = (struct ksplit_fill){ (uintptr_t)&shadow, w[1], slot_of(w[2]) };
+		r = ioctl(vcpu_fd, KSPLIT_FILL, &fill);
+		w[1] = shadow.field[slot_of(w[2])];
+		return r ? -errno : 0;
 	case DO_RUN:
 		set_field(0x681e, w[1]);
 		run.regs[0] = w[2];
@@ -783,6 +796,69 @@ static void test_controls(void)
 	for (int i = 0; i < RAM_PAGES; i++)
 		DO(LEAF, i, leaf(i, 7));
 	CHECK(run_filled(0) == HLT);
+}
+
+/* What a guest of 32 bits sees of a value. */
+static uint64_t seen(uint32_t encoding, uint64_t value)
+{
+	return value & (encoding >> 13 & 3 ? 0xffffffff : 0xffff);
+}
+
+/* A guest reads and writes without exits what the worker put there, and no other field. */
+static void test_shadow(void)
+{
+	/* vmread ebx,eax; mov eax,ebx; hlt, and a vmwrite of 0x7654321 instead */
+	static const uint8_t code_vmread[] = { 0x0f, 0x78, 0xc3, 0x66, 0x89, 0xd8, 0xf4 };
+	static const uint8_t code_vmwrite[] = {
+		0x66, 0xbb, 0x21, 0x43, 0x65, 0x07, 0x0f, 0x79, 0xc3, 0xf4
+	};
+	static const uint64_t junk[] = { 0, ~0ull, 0xdead000, 0xffff888000001000 };
+	const uint64_t value = 0x1234567890abcdef;
+	int reads = 0, writes = 0;
+	int64_t r;
+
+	start_guest(code_vmread, sizeof(code_vmread));
+	DO(FIELD, 0x6800, 0x31);		/* protected mode, 16 bits */
+	DO(FIELD, 0x401e, 1 << 7 | 1 << 14);
+	for (int j = 0; j < 4; j++) {
+		DO(FIELD, 0x2800, junk[j]);
+		CHECK(RUN(0x1000) == -EFAULT);
+	}
+	DO(FIELD, 0x2800, (uintptr_t)&shadow);	/* the same in the worker */
+	for (unsigned int i = 0; i < NR_FIELDS; i++)
+		DO(SHADOW, fields[i].encoding, value ^ fields[i].encoding);
+	CHECK(run_filled(0x681c) == HLT && done.w[1] == (int64_t)seen(0x681c, value ^ 0x681c));
+	for (unsigned int i = 0; i < NR_FIELDS; i++) {
+		uint32_t e = fields[i].encoding;
+
+		load_code(code_vmread, sizeof(code_vmread));
+		r = RUN(0x1000, e);
+		CHECK(r == HLT || r == 23);
+		if (r == HLT)
+			CHECK(done.w[1] == (int64_t)seen(e, value ^ e));
+		reads += r == HLT;
+
+		load_code(code_vmwrite, sizeof(code_vmwrite));
+		r = RUN(0x1000, e);
+		CHECK(r == HLT || r == 25);
+		if (r != HLT)
+			continue;
+		writes++;
+		for (unsigned int k = 0; k < 2; k++) {
+			CHECK(DO(FILL, KSPLIT_NR_VMCS + k, e) == 0);
+			/* The other VMCS has a shadow VMCS of its own. */
+			CHECK(done.w[1] == (int64_t)(k ? 0 : seen(e, 0x7654321)));
+		}
+	}
+	/* vmx/vmcs_shadow_fields.h without PML and APICv, on a CPU that has all fields. */
+	CHECK(reads == 33 && writes == 22);
+	CHECK(DO(FILL, 2 * KSPLIT_NR_VMCS, 0x681e) == -EINVAL && DO(FILL, ~0u, 0x681e) == -EINVAL);
+	/* Of the run's VMCS nothing has changed. */
+	load_code(code_load, sizeof(code_load));
+	DO(FIELD, 0x401e, 1 << 7);
+	CHECK(RUN(0x1000) == HLT && done.w[1] == 0x83);
+	load_code(code_vmread, sizeof(code_vmread));
+	CHECK(RUN(0x1000, 0x681c) == 23);
 }
 
 /* Values of a run that would fault, or stay, in the host. */
@@ -1305,6 +1381,7 @@ static const struct {
 } tests[] = {
 	{ "fields", test_fields },
 	{ "controls", test_controls },
+	{ "shadow", test_shadow },
 	{ "values", test_values },
 	{ "race", test_race },
 	{ "window", test_window },

@@ -6,6 +6,8 @@
  *  - A VMCS page is run by one vCPU only, always under the same index of the
  *    stub: 0 for vmcs01, 1 for vmcs02. The stub's copy is cleared before a new
  *    page is run under an index, so no field of the page before survives.
+ *  - A shadow VMCS page is never run. KVM writes all its fields when it is new,
+ *    and reads after a run what L1 may have written since.
  *  - A flush of linear translations is a flag of the next run, never a call; a
  *    flush of guest-physical ones is mmu_backend.c's.
  *  - A run that the stub refuses ends the VM, with a line that says why.
@@ -116,9 +118,10 @@ void vmcs_clear(struct vmcs *vmcs)
 {
 }
 
-/* VMPTRLD: the caller has set current_vmcs, which is all that accesses use. */
+/* VMPTRLD: current_vmcs, which not every caller sets, is all that accesses use. */
 void vmcs_load(struct vmcs *vmcs)
 {
+	this_cpu_write(current_vmcs, vmcs);
 }
 
 /*
@@ -263,6 +266,33 @@ static int first_run(struct kvm_vcpu *vcpu, struct split_vmcs *page)
 	return r;
 }
 
+/* Slots of a shadow VMCS that L1 writes without an exit. */
+static u64 split_shadow_slots[KSPLIT_SLOT_WORDS];
+
+static void shadow_setup(void)
+{
+	static const u32 fields[] __initconst = {
+#define SHADOW_FIELD_RW(field, name) field,
+#include "vmx/vmcs_shadow_fields.h"
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		split_shadow_slots[SLOT(fields[i]) / 64] |= BIT_ULL(SLOT(fields[i]) % 64);
+}
+
+/* L1 is about to run with it. */
+static void expose_shadow(struct split_vmcs *shadow, struct split_vmcs *page)
+{
+	int i;
+
+	shadow->vcpu_fd = page->vcpu_fd;
+	shadow->index = KSPLIT_NR_VMCS + page->index;
+	shadow->ran = true;
+	for (i = 0; i < KSPLIT_SLOT_WORDS; i++)
+		shadow->v.valid[i] &= ~split_shadow_slots[i];
+}
+
 static int run_vcpu(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 		    struct ksplit_run *run, unsigned int flags)
 {
@@ -281,6 +311,8 @@ static int run_vcpu(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 		page->root = root;
 	}
 
+	if (secondary_exec_controls_get(to_vmx(vcpu)) & SECONDARY_EXEC_SHADOW_VMCS)
+		expose_shadow((struct split_vmcs *)to_vmx(vcpu)->vmcs01.shadow_vmcs, page);
 	ksplit_fpu_flush(vcpu);
 	fill_run(vcpu, page, run);
 	do {
@@ -449,6 +481,7 @@ static int split_hardware_setup(void)
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
 	r = vmx_hardware_setup();
 	split_hide();
+	shadow_setup();
 	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
 		split_uret_slot[i] = kvm_find_user_return_msr(split_run_msr[i]);
 	return r;

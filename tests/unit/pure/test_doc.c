@@ -59,7 +59,7 @@ static const struct bit proc2[] = {
 	{ 11, "RDRAND exiting", "guest only" },
 	{ 12, "INVPCID", "guest only" },
 	{ 13, "VM functions", "none is enabled: VMFUNC exits or faults" },
-	{ 14, "VMCS shadowing", "not in this version" },
+	{ 14, "VMCS shadowing", "the shadow VMCS and what exits are the stub's" },
 	{ 15, "ENCLS exiting", "native enclaves otherwise" },
 	{ 16, "RDSEED exiting", "guest only" },
 	{ 17, "PML", "not in this version" },
@@ -132,7 +132,7 @@ static const char *const class_names[] = { "never", "stub", "host", "control",
 					   "guest", "exit", "address" };
 static const char *const group_names[] = {
 	"", "exit", "basic", "rsp", "insn", "qual", "addr", "error", "vmx",
-	"cr", "pdptr", "mode", "seg", "dt", "sysenter", "entry", "misc",
+	"cr", "pdptr", "mode", "seg", "dt", "sysenter", "entry", "misc", "shadow",
 };
 
 static const char *decision(unsigned int word, unsigned int bit)

@@ -65,8 +65,8 @@ static __always_inline void __vmcs_writel(unsigned long field, unsigned long val
 		return;
 	v->field[slot] = value;
 	v->valid[slot / 64] |= bit;
-	/* Host state is the stub's: kept for VMREAD, never handed over. */
-	if ((KSPLIT_FIELD_KIND(field) & 3) != SPLIT_FIELD_KIND_HOST)
+	/* Host state is the stub's: kept for VMREAD, never handed over; in a shadow VMCS, L1's. */
+	if ((KSPLIT_FIELD_KIND(field) & 3) != SPLIT_FIELD_KIND_HOST || v->revision >> 31)
 		v->dirty[slot / 64] |= bit;
 }
 
