@@ -247,9 +247,12 @@ static void take_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 		vmx->spec_ctrl = run->msr[KSPLIT_MSR_SPEC_CTRL];
 	regs->barrier = 0;
 	page->flush = false;
-	/* In-tree this thread would have been scheduled out and in, and its vCPU loaded. */
-	if (ksplit_thread_waited(0, run->run_delay) && vcpu->arch.st.msr_val & KVM_MSR_ENABLED)
-		kvm_make_request(KVM_REQ_STEAL_UPDATE, vcpu);
+	/* This thread was scheduled out and in, as kvm_sched_in() would have heard. */
+	if (ksplit_thread_waited(0, run->run_delay)) {
+		vcpu->scheduled_out = true;
+		kvm_arch_vcpu_load(vcpu, vcpu->cpu);
+		vcpu->scheduled_out = false;
+	}
 }
 
 /* The page is new to the stub: no field of the one before it may survive. */

@@ -20,6 +20,7 @@
 #define EXIT_INTERRUPT		1
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
+#define EXIT_PAUSE		40
 #define EXIT_IO			30
 #define EXIT_MSR_WRITE		32
 #define EXIT_EPT_VIOLATION	48
@@ -27,6 +28,7 @@
 #define GUEST_PHYSICAL	0x2400
 #define GUEST_RIP	0x681e
 #define ENTRY_INTR_INFO	0x4016
+#define PLE_WINDOW	0x4022
 #define IDT_VECTORING_INFO	0x4408
 #define TSC_OFFSET	0x2010
 
@@ -240,6 +242,25 @@ START_TEST(test_steal_time)
 	/* The client's thread waited, too. */
 	client = 7;
 	ksplit_thread_waited(1, client);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
+static void guest_spins(struct fake_entry *e, void *arg)
+{
+	static const unsigned int window[] = { 4096, 8192, 16384, 8192 };
+
+	ck_assert_uint_eq(*fake_field(e, PLE_WINDOW), window[e->entry]);
+	if (e->entry == 2)
+		e->run->run_delay += 1000;
+	fake_exit(e, e->entry < 3 ? EXIT_PAUSE : EXIT_HLT, 0, 2);
+}
+
+/* The window of a guest that spins grows until its thread had to wait for a CPU. */
+START_TEST(test_ple_window)
+{
+	fake_set_guest(vcpu.fd, guest_spins, NULL);
 	ck_assert_int_eq(client_run(&vcpu), 0);
 	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
 }
@@ -673,6 +694,7 @@ Suite *m0_suite(void)
 	tcase_add_test(t, test_cpuid);
 	tcase_add_test(t, test_kicked_in_delivery);
 	tcase_add_test(t, test_steal_time);
+	tcase_add_test(t, test_ple_window);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
 	tcase_add_test(t, test_coalesced);
