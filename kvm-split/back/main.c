@@ -162,10 +162,8 @@ static void ksplit_emergency(void)
 	kvm_rebooting = true;
 	if (!c->on || !(__read_cr4() & X86_CR4_VMXE))
 		return;
-	list_for_each_entry(v, &c->loaded, loaded) {
-		vmx_clear(__pa(v->region));
-		vmx_clear(__pa(v->shadow));
-	}
+	list_for_each_entry(v, &c->loaded, loaded)
+		vmx_clear_both(v);
 	ksplit_vmxoff();
 }
 

@@ -256,7 +256,6 @@ static void ksplit_write_host(struct ksplit_hw_vmcs *v)
 	ksplit_write_changed(&v->host.fs_base, HOST_FS_BASE, current->thread.fsbase);
 }
 
-
 /*
  * VM exit loads null DS, ES and LDTR and cannot load FS or GS selectors of a
  * user's; a 64-bit worker has no use for any.

@@ -114,8 +114,7 @@ static void ksplit_vmcs_clear_here(void *data)
 	/* The CPU may have left VMX operation, and cleared it, meanwhile. */
 	if (v->cpu != smp_processor_id())
 		return;
-	vmx_clear(__pa(v->region));
-	vmx_clear(__pa(v->shadow));
+	vmx_clear_both(v);
 	if (c->current_vmcs == v)
 		c->current_vmcs = NULL;
 	list_del_init(&v->loaded);

@@ -53,6 +53,13 @@ static __always_inline bool vmx_clear(u64 pa)
 	return VMX_INSN("vmclear %[pa]", [pa] "m" (pa));
 }
 
+/* A VMCS and its shadow VMCS, which is active where the VMCS is. */
+static __always_inline void vmx_clear_both(const struct ksplit_hw_vmcs *v)
+{
+	vmx_clear(__pa(v->region));
+	vmx_clear(__pa(v->shadow));
+}
+
 static __always_inline bool vmx_ptrld(u64 pa)
 {
 	return VMX_INSN("vmptrld %[pa]", [pa] "m" (pa));
