@@ -20,9 +20,9 @@
 #define EXIT_INTERRUPT		1
 #define EXIT_CPUID		10
 #define EXIT_HLT		12
-#define EXIT_PAUSE		40
 #define EXIT_IO			30
 #define EXIT_MSR_WRITE		32
+#define EXIT_PAUSE		40
 #define EXIT_EPT_VIOLATION	48
 
 #define GUEST_PHYSICAL	0x2400
