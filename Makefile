@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests soak selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -30,6 +30,7 @@ help:
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
+	@echo 'make check-deb   install what make deb made in a Debian 12, boot that and use it'
 	@echo 'make install   install the daemons below DESTDIR'
 	@echo 'make lint      static checks of scripts and of the kernel code'
 	@echo 'make clean     remove everything built but the kernel trees'
@@ -82,6 +83,10 @@ check-guests: kernels image
 soak: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@KERNELS=split tests/guests/run soak
+
+check-deb: kernels image
+	@scripts/make-debian-image installed
+	@tests/run installed
 
 selftests: tree
 	@$(HEAVY) $@ $(MAKE) --no-print-directory -C tests/selftests O=$(CURDIR)/build/selftests
