@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh DIR: scripts/heavy, in a tree of its own below DIR.
+# shellcheck disable=SC2016,SC2317 # functions are called by name
+
+set -u
+dir=$(mktemp -d "$1/run.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/scripts"
+cp ../../../scripts/heavy ../../../scripts/lib.sh "$dir/scripts/"
+order=$dir/order
+failures=0
+checks=0
+
+check()	# WHAT CONDITION...
+{
+	what=$1
+	shift
+	checks=$((checks + 1))
+	"$@" > /dev/null || { echo "FAILED: $what"; failures=$((failures + 1)); }
+}
+
+until_true()	# CONDITION...: for ten seconds at most
+{
+	tries=200
+	while ! "$@" > /dev/null 2>&1; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+not() { ! "$@"; }
+order_is() { [ "$(tr '\n' ' ' < "$order")" = "$1 " ]; }
+
+# build NAME: begins, and ends when there is a file go-NAME
+build()
+{
+	# heavy adds -jN, which is the shell's $0.
+	"$dir/scripts/heavy" "$1" sh -c "echo $1 begins >> '$order'
+		until [ -e '$dir/go-$1' ]; do sleep 0.05; done; echo $1 ends >> '$order'" > "$dir/$1.out" 2>&1
+}
+
+"$dir/scripts/heavy" bad sh -c 'echo "a.c:1: error: no such thing"; exit 3' > "$dir/bad.out" 2>&1
+check 'a build that fails fails' [ $? = 1 ]
+check 'with what was wrong' grep -q 'a.c:1: error' "$dir/bad.out"
+check 'and the name of its log' grep -qx 'bad failed, see build/log/bad.log' "$dir/bad.out"
+check 'its output is there' grep -q 'error' "$dir/build/log/bad.log"
+"$dir/scripts/heavy" good sh -c 'echo "$0"' > "$dir/good.out" 2>&1
+check 'one that succeeds does' [ $? = 0 ]
+check 'and had all CPUs' grep -qx -e "-j$(nproc)" "$dir/build/log/good.log"
+check 'it did not wait' not grep -q waiting "$dir/good.out"
+
+build one &
+one=$!
+check 'one begins' until_true order_is 'one begins'
+build two &
+check 'two waits, and says so' until_true grep -q 'waiting for another heavy build' "$dir/two.out"
+touch "$dir/go-two" "$dir/go-one"
+check 'two begins after one' until_true order_is 'one begins one ends two begins two ends'
+wait "$one"
+check 'one succeeded' [ $? = 0 ]
+wait
+
+# The script dies, its build goes on.
+: > "$order"
+rm -f "$dir"/go-*
+build three &
+check 'three begins' until_true order_is 'three begins'
+pkill -9 -f "$dir/scripts/heavy three"
+build four &
+check 'four waits for what is left of it' until_true grep -q waiting "$dir/four.out"
+touch "$dir/go-four" "$dir/go-three"
+check 'four begins after that' until_true order_is 'three begins three ends four begins four ends'
+wait
+
+echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
+[ $failures = 0 ]
