@@ -282,7 +282,6 @@ static void __init ksplit_init_info(void)
 	info->family = c->x86;
 	info->model = c->x86_model;
 	info->stepping = c->x86_stepping;
-	info->tsc_khz = tsc_khz;
 	info->nr_cpu_words = NCAPINTS + NBUGINTS;
 	info->nr_bug_words = NBUGINTS;
 	memcpy(info->cpu_word, c->x86_capability, sizeof(c->x86_capability));

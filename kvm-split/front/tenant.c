@@ -10,7 +10,6 @@
  * One lock covers tenants and their ready sessions; nobody sleeps under it.
  */
 #include <linux/cred.h>
-#include <linux/jiffies.h>
 
 #include "front.h"
 
@@ -189,7 +188,9 @@ static long split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case KSPLIT_GET_INFO:
-		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ? -EFAULT : 0;
+		/* The kernel measures the TSC anew a second after the boot. */
+		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ||
+		       put_user(tsc_khz, &((struct ksplit_info __user *)argp)->tsc_khz) ? -EFAULT : 0;
 	case KSPLIT_BIND:
 		return t ? -ENOTTY : bind(argp);
 	case KSPLIT_SERVE:

@@ -97,7 +97,7 @@ struct ksplit_msr {
  * @family:		boot_cpu_data.x86
  * @model:		boot_cpu_data.x86_model
  * @stepping:		boot_cpu_data.x86_stepping
- * @tsc_khz:		TSC frequency in kHz
+ * @tsc_khz:		TSC frequency in kHz, as the kernel knows it now
  * @xstate_size:	bytes of a guest's XSAVE image in uabi form
  * @cpu_word:		boot_cpu_data.x86_capability[]: features, then bugs
  * @nr_cpu_words:	how many of @cpu_word are used

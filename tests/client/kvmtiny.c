@@ -273,6 +273,23 @@ static void test_ring(unsigned long n)
 	printf("%s: ok, %u times full\n", test, full);
 }
 
+/* The guest's clock follows from the TSC alone, now and for N seconds. */
+static void test_clock(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4, 0xeb, 0xfd };	/* 1: hlt; jmp 1b */
+	struct kvm_clock_data clock;
+	struct vm m;
+
+	vm_start(&m, code, sizeof(code));
+	do {
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(ioctl(m.vm, KVM_GET_CLOCK, &clock) == 0);
+		CHECK(clock.flags & KVM_CLOCK_TSC_STABLE);
+	} while (n-- && !sleep(1));
+	printf("%s: ok\n", test);
+}
+
 static void wake(int sig)
 {
 	(void)sig;
@@ -1511,6 +1528,7 @@ static const struct {
 	{ "memory", test_memory, 0 },
 	{ "ring", test_ring, 3 },
 	{ "hole", test_hole, 0 },
+	{ "clock", test_clock, 3 },
 	{ "touch", test_touch, 2 },
 	{ "nodes", test_nodes, 0 },
 	{ "session", test_session, 2 },
