@@ -38,8 +38,10 @@
 
 #include "pure/msr_bitmap.h"
 #include "pure/values.h"
-#include "vmx.h"
 #include "vmx/run_flags.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 bool __vmx_vcpu_run(struct ksplit_vcpu *vcpu, unsigned long *regs, unsigned int flags);
 void vmx_update_host_rsp(struct ksplit_vcpu *vcpu, unsigned long host_rsp);
@@ -555,6 +557,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 	/* CR3 may change its PCID until the last moment. */
 	ksplit_write_changed(&v->host.cr3, HOST_CR3, __get_current_cr3_fast());
 	ksplit_write_changed(&v->host.cr4, HOST_CR4, cr4_read_shadow());
+	trace_kvm_entry(vcpu->id);
 	ksplit_flush_l1d();
 
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
@@ -606,6 +609,7 @@ static int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, stru
 		if (IS_ENABLED(CONFIG_X86_MCE))
 			do_machine_check(&regs);
 	}
+	trace_kvm_exit(vcpu->id, e->reason, e->idt_info, e->intr_info);
 	vcpu->exits++;
 	ksplit_count(exits);
 	this_cpu_inc(ksplit_stats.exits[min_t(u32, (u16)e->reason,
