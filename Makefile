@@ -113,7 +113,7 @@ lint: tree
 # Where the programs go, and what is read or shown with them.
 install:
 	install -d $(DESTDIR)/usr/libexec/kvm-split $(DESTDIR)/usr/bin $(DESTDIR)/etc/kvm-split/tenants.d
-	install $(addprefix build/vmm-daemon/, kvm-split-launcher kvm-vmmd kvm-vmm) $(DESTDIR)/usr/libexec/kvm-split/
+	install $(addprefix build/vmm-daemon/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs) $(DESTDIR)/usr/libexec/kvm-split/
 	install build/vmm-daemon/kvm-splitctl $(DESTDIR)/usr/bin/
 	install -m 644 scripts/etc/kvm-split.conf $(DESTDIR)/etc/kvm-split/
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service)

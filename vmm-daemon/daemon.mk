@@ -37,4 +37,15 @@ $(O)/kvm-splitctl: $(CTL_OBJS) $(O)/config.o $(O)/daemon.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
-daemon: $(O)/kvm-splitctl $(O)/kvm-vmm $(O)/kvm-vmmd $(O)/kvm-split-launcher
+# KVM's counters for kvm_stat(1).
+STATFS_OBJS := $(patsubst $(D)/%.c,$(O)/%.o,$(wildcard $(D)/statfs/*.c))
+$(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
+	@mkdir -p $(@D)
+	$(call say,HOSTCC)
+	$(Q)$(hcc) $(shell pkg-config --cflags fuse3)
+
+$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(O)/daemon.o
+	$(call say,LINK)
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lfuse3 -ljansson
+
+daemon: $(O)/kvm-split-statfs $(O)/kvm-splitctl $(O)/kvm-vmm $(O)/kvm-vmmd $(O)/kvm-split-launcher

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "ksplit_window.h"
 #include "libkvm.h"
 #include "ops_stub.h"
+#include "stats_page.h"
 #include "worker.h"
 
 static const char usage[] =
@@ -44,6 +46,7 @@ static const char usage[] =
 "  --no-smt       the host's CPUs never share a core\n"
 "  --max-memory N most guest memory, in bytes\n"
 "  --log-level N  log up to this level of syslog(3), default 6\n"
+"  --counters     print the names of KVM's counters, and end\n"
 "  --insecure     run as root and without a sandbox, for debugging\n"
 "  --help         show this text\n";
 
@@ -103,6 +106,16 @@ static void name_tenant(long long uid, int number)
 	ksplit_log_who = line;
 }
 
+static void __attribute__((noreturn)) print_counters(void)
+{
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; (name = ksplit_stats_name(i)); i++)
+		puts(name);
+	exit(0);
+}
+
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option longopts[] = {
@@ -115,6 +128,7 @@ static struct options parse_options(int argc, char **argv)
 		{ "no-smt",	no_argument,	   NULL, 's' },
 		{ "max-memory",	required_argument, NULL, 'm' },
 		{ "log-level",	required_argument, NULL, 'l' },
+		{ "counters",	no_argument,	   NULL, 'c' },
 		{ "insecure",	no_argument,	   NULL, 'i' },
 		{ "help",	no_argument,	   NULL, 'h' },
 		{ }
@@ -153,6 +167,8 @@ static struct options parse_options(int argc, char **argv)
 			ksplit_log_highest = number_option("log-level", optarg, L_INFO);
 			log_limit(ksplit_log_highest);
 			break;
+		case 'c':
+			print_counters();
 		case 'i':
 			o.insecure = 1;
 			break;
@@ -221,6 +237,22 @@ static void start_kvm(int nested)
 	ksplit_libkvm_seal();
 }
 
+/* Who may read this process's memory finds KVM's counters there. */
+static void show_counters(void)
+{
+	int fd = memfd_create(STATS_NAME, MFD_CLOEXEC);
+	void *page = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, sizeof(struct stats_page)))
+		page = mmap(NULL, sizeof(struct stats_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		logm(L_WARNING, "no page for the counters: %s", strerror(errno));
+	else
+		ksplit_stats_use(page);
+	if (fd >= 0)
+		close(fd);
+}
+
 static int open_session(int tenant)
 {
 	int session = ioctl(tenant, KSPLIT_SERVE);
@@ -264,6 +296,7 @@ int main(int argc, char **argv)
 	if (!o.insecure && sandbox_prepare() < 0)
 		die(EXIT_OS, "no sandbox: %s", strerror(errno));
 	start_kvm(o.nested);
+	show_counters();
 	if (o.insecure)
 		logm(L_WARNING, "no sandbox");
 	else if (sandbox_enter() < 0)

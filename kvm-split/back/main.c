@@ -420,6 +420,8 @@ static int __init ksplit_init(void)
 	register_syscore(&ksplit_syscore);
 	debugfs_create_file("stats", 0444, debugfs_create_dir("kvm_split", NULL), NULL,
 			    &ksplit_stats_fops);
+	/* Where kvm-split-statfs mounts the workers' counters. */
+	debugfs_create_dir("kvm", NULL);
 	pr_info("kvm-split: ready, ABI %u\n", KSPLIT_ABI_VERSION);
 	return 0;
 }

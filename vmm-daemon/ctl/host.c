@@ -27,6 +27,7 @@
 struct holds {
 	int tenants, sessions, vms, vcpus;	/* of a supervisor or worker */
 	int client_vms, client_vcpus;		/* of a client */
+	int client_fd[16];			/* of its first VMs */
 };
 
 static FILE *open_proc(long pid, const char *name)
@@ -101,7 +102,8 @@ static int look_at_fds(long pid, struct holds *ret)
 		ret->sessions += !strcmp(link, "anon_inode:kvm-split-session");
 		ret->vcpus += !strcmp(link, "anon_inode:kvm-split-vcpu");
 		ret->vms += !strcmp(link, "anon_inode:kvm-split-vm");
-		ret->client_vms += !strcmp(link, "anon_inode:kvm-vm");
+		if (!strcmp(link, "anon_inode:kvm-vm") && ret->client_vms++ < 16)
+			ret->client_fd[ret->client_vms - 1] = atoi(e->d_name);
 		ret->client_vcpus += !strncmp(link, "anon_inode:kvm-vcpu:", 20);
 	}
 	closedir(dir);
@@ -188,13 +190,18 @@ static json_t *cgroup_of(long pid)
 
 static json_t *client(long pid, const struct holds *h)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *fds;
+	int i;
 
 	set_number(o, "pid", pid);
 	set_number(o, "uid", proc_value(pid, "status", "Uid"));
 	set_number(o, "vms", h->client_vms);
 	set_number(o, "vcpus", h->client_vcpus);
 	json_object_set_new(o, "cgroup", cgroup_of(pid));
+	fds = json_array();
+	for (i = 0; i < h->client_vms && i < 16; i++)
+		json_array_append_new(fds, json_integer(h->client_fd[i]));
+	json_object_set_new(o, "vm_fds", fds);
 	return o;
 }
 

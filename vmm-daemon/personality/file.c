@@ -25,6 +25,7 @@
 #include "ksplit_file.h"
 #include "ksplit_fpu.h"
 #include "ksplit_window.h"
+#include "../stats_page.h"
 
 /* One VM, its vCPUs, and a stats file of each: KVM's own limits are below. */
 #define MAX_HANDLES	(4 * KVM_MAX_VCPUS)
@@ -124,6 +125,15 @@ static struct kvm *kvm_of(const struct kfile *f)
 	return NULL;
 }
 
+/* Caller holds lock. */
+static void show_counters(const struct kfile *f, bool show)
+{
+	const struct kvm_vcpu *vcpu = f->kind == KSPLIT_FILE_VCPU ? f->file.private_data : NULL;
+
+	if (f->kind == KSPLIT_FILE_VM || vcpu)
+		(show ? ksplit_stats_add : ksplit_stats_del)(kvm_of(f), vcpu);
+}
+
 static struct kfile *get(u64 handle);
 
 /* Caller holds lock. */
@@ -173,6 +183,7 @@ static int join_vm(struct kfile *f)
 		vm->files++;
 		if (f->kind == KSPLIT_FILE_VCPU && f->back_fd >= 0)
 			add_vcpu_fd(vm, f->back_fd);
+		show_counters(f, true);
 	}
 	f->vm = vm;
 	spin_unlock_irqrestore(&lock, flags);
@@ -256,6 +267,7 @@ void fput(struct file *file)
 {
 	struct kfile *f;
 	struct kvm_files *vm;
+	unsigned long flags;
 
 	if (!atomic_long_dec_and_test(&file->f_count))
 		return;
@@ -263,6 +275,9 @@ void fput(struct file *file)
 		return;
 	f = container_of(file, struct kfile, file);
 	vm = f->vm;
+	spin_lock_irqsave(&lock, flags);
+	show_counters(f, false);
+	spin_unlock_irqrestore(&lock, flags);
 	if (file->f_op->release)
 		file->f_op->release(NULL, file);
 	kfree(f);

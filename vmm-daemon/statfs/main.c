@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-split-statfs: KVM's counters where kvm_stat(1) looks for them.
+ *
+ * A file system of what in-tree KVM has in /sys/kernel/debug/kvm: a folder for each
+ * VM, PID-FD as there, with a file for each counter; beside the folders the sums of
+ * all VMs.  The counters are read from the workers' memory at the moment when
+ * somebody asks; see counters.c.
+ */
+#define FUSE_USE_VERSION 35
+#include <errno.h>
+#include <fuse.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../ctl/ctl.h"
+#include "../daemon.h"
+#include "counters.h"
+
+#define MOUNT_POINT	"/sys/kernel/debug/kvm"
+/* kvm_stat reads some 70 files of each VM for one look at them. */
+#define FRESH_NS	200000000ll
+
+const char *proc_dir = "/proc";
+
+static const char usage[] =
+"Usage: kvm-split-statfs [DIRECTORY]\n"
+"\n"
+"Mount KVM's counters for kvm_stat(1), on " MOUNT_POINT " or DIRECTORY, and\n"
+"serve them until a signal comes.\n"
+"\n"
+"  --help               show this text\n";
+
+static struct vm {
+	char dir[32];			/* PID-FD */
+	long worker;
+	unsigned long long id;		/* of counters_vms() */
+	struct counters counters;
+} *vms;
+static size_t nr_vms;
+static long long fresh_until;
+
+/* Those of kvm-vmm: what is there before there is a VM. */
+static struct counters names;
+
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static void add_vm(const json_t *host, const json_t *worker, unsigned long long id, size_t nr)
+{
+	json_t *pid = json_object_get(worker, "client"), *clients = json_object_get(host, "clients");
+	struct vm *more = realloc(vms, (nr_vms + 1) * sizeof(*vms)), *vm;
+	json_t *c, *fd = NULL;
+	size_t i;
+
+	if (!more)
+		return;
+	vms = more;
+	vm = &vms[nr_vms];
+	vm->worker = json_integer_value(json_object_get(worker, "vm"));
+	vm->id = id;
+	json_array_foreach(clients, i, c)
+		if (json_is_integer(pid) && json_equal(json_object_get(c, "pid"), pid))
+			fd = json_array_get(json_object_get(c, "vm_fds"), nr);
+	/* Where the client is not known, its worker. */
+	snprintf(vm->dir, sizeof(vm->dir), "%ld-%lld",
+		 fd ? (long)json_integer_value(pid) : vm->worker,
+		 fd ? json_integer_value(fd) : (long long)nr);
+	if (!counters_read(proc_dir, vm->worker, id, &vm->counters))
+		nr_vms++;
+}
+
+static void refresh(void)
+{
+	unsigned long long id[COUNTERS_VMS];
+	json_t *host, *w;
+	size_t i;
+	int k, n;
+
+	if (now() < fresh_until)
+		return;
+	nr_vms = 0;
+	host = host_scan();
+	json_array_foreach(json_object_get(host, "workers"), i, w) {
+		n = counters_vms(proc_dir, json_integer_value(json_object_get(w, "vm")), id);
+		for (k = 0; k < n; k++)
+			add_vm(host, w, id[k], k);
+	}
+	json_decref(host);
+	fresh_until = now() + FRESH_NS;
+}
+
+static const struct counter *find_counter(const struct counters *in, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < in->nr; i++)
+		if (!strcmp(in->c[i].name, name))
+			return &in->c[i];
+	return NULL;
+}
+
+/* The VM whose folder @path is or is in; @ret_name: what stands behind, "" for the folder. */
+static struct vm *find_vm(const char *path, const char **ret_name)
+{
+	size_t i, len = strcspn(path + 1, "/");
+
+	for (i = 0; i < nr_vms; i++) {
+		if (strlen(vms[i].dir) != len || memcmp(vms[i].dir, path + 1, len))
+			continue;
+		*ret_name = path + 1 + len + (path[1 + len] == '/');
+		return &vms[i];
+	}
+	return NULL;
+}
+
+static int value_of(const char *path, unsigned long long *ret)
+{
+	const struct counter *c;
+	const char *name;
+	struct vm *vm;
+	size_t i;
+
+	refresh();
+	*ret = 0;
+	vm = find_vm(path, &name);
+	if (vm) {
+		c = find_counter(&vm->counters, name);
+		*ret = c ? c->value : 0;
+		return c ? 0 : -ENOENT;
+	}
+	if (!find_counter(&names, path + 1))
+		return -ENOENT;
+	for (i = 0; i < nr_vms; i++) {
+		c = find_counter(&vms[i].counters, path + 1);
+		*ret += c ? c->value : 0;
+	}
+	return 0;
+}
+
+static int fs_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
+{
+	unsigned long long value;
+	const char *name = "";
+	int r;
+
+	memset(st, 0, sizeof(*st));
+	st->st_nlink = 1;
+	refresh();
+	if (!strcmp(path, "/") || (find_vm(path, &name) && !*name)) {
+		st->st_mode = S_IFDIR | 0755;
+		return 0;
+	}
+	r = value_of(path, &value);
+	st->st_mode = S_IFREG | 0444;
+	return r;
+}
+
+static int fs_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,
+		      struct fuse_file_info *fi, enum fuse_readdir_flags flags)
+{
+	const struct counters *list = &names;
+	const char *name = "";
+	struct vm *vm = NULL;
+	size_t i;
+
+	refresh();
+	if (strcmp(path, "/")) {
+		vm = find_vm(path, &name);
+		if (!vm || *name)
+			return -ENOENT;
+		list = &vm->counters;
+	}
+	fill(buf, ".", NULL, 0, 0);
+	fill(buf, "..", NULL, 0, 0);
+	for (i = 0; i < list->nr; i++)
+		fill(buf, list->c[i].name, NULL, 0, 0);
+	for (i = 0; !vm && i < nr_vms; i++)
+		fill(buf, vms[i].dir, NULL, 0, 0);
+	return 0;
+}
+
+static int fs_open(const char *path, struct fuse_file_info *fi)
+{
+	unsigned long long value;
+
+	fi->direct_io = 1;
+	return (fi->flags & O_ACCMODE) != O_RDONLY ? -EACCES : value_of(path, &value);
+}
+
+static int fs_read(const char *path, char *buf, size_t size, off_t offset,
+		   struct fuse_file_info *fi)
+{
+	unsigned long long value;
+	char text[24];
+	int n, r = value_of(path, &value);
+
+	if (r)
+		return r;
+	n = snprintf(text, sizeof(text), "%llu\n", value);
+	if (offset >= n)
+		return 0;
+	n -= offset;
+	if ((size_t)n > size)
+		n = size;
+	memcpy(buf, text + offset, n);
+	return n;
+}
+
+static void *fs_init(struct fuse_conn_info *conn, struct fuse_config *config)
+{
+	config->attr_timeout = config->entry_timeout = config->negative_timeout = 0;
+	notify(notify_open(), "READY=1\n");
+	return NULL;
+}
+
+static const struct fuse_operations operations = {
+	.getattr = fs_getattr,
+	.readdir = fs_readdir,
+	.open = fs_open,
+	.read = fs_read,
+	.init = fs_init,
+};
+
+/* The worker's program is beside this one. */
+static void read_names(void)
+{
+	char self[PATH_MAX], command[PATH_MAX + 32], line[COUNTER_NAME + 1];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	FILE *f;
+
+	if (n < 0)
+		die(EXIT_OS, "/proc: %s", strerror(errno));
+	self[n] = '\0';
+	snprintf(command, sizeof(command), "'%s/kvm-vmm' --counters", dirname(self));
+	f = popen(command, "re");
+	while (f && names.nr < COUNTERS_MAX && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (counter_name_ok(line))
+			strcpy(names.c[names.nr++].name, line);
+	}
+	if (!f || pclose(f) || !names.nr)
+		die(EXIT_OS, "%s does not tell the names of KVM's counters", command);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longopts[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	char *run[] = { argv[0], "-f", "-s", "-o",
+			"ro,nosuid,nodev,noexec,default_permissions,allow_other,fsname=kvm-split,"
+			"subtype=kvmstats", NULL, NULL };
+	int c = getopt_long(argc, argv, "", longopts, NULL);
+
+	log_init("kvm-split-statfs");
+	if (c == 'h') {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (c != -1 || argc - optind > 1) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (geteuid())
+		die(EXIT_PERM, "must be root");
+	run[5] = optind < argc ? argv[optind] : MOUNT_POINT;
+	if (access(run[5], F_OK) < 0)
+		die(EXIT_NO_STUB, "%s: %s", run[5], strerror(errno));
+	read_names();
+	return fuse_main(6, run, &operations, NULL) ? EXIT_OS : 0;
+}
