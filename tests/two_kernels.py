@@ -64,6 +64,17 @@ class Table:
         a, b = [int(re.match(r'\d*', c[1])[0] or 0) for c in cells]
         return not a or abs(a - b) * 100 > a * self.close[name]
 
+    def documented(self):
+        """{(script, name): [in-tree, split]} of docs/NAME.md."""
+        path, cells, script = f'{ROOT}/docs/{self.name}.md', {}, None
+        for line in open(path, encoding='utf-8') if os.path.exists(path) else ():
+            row = line.strip('|\n ').split(' | ')
+            if line.startswith('| **'):
+                script = row[0].strip('* |')
+            elif script and len(row) == 3:
+                cells[script, row[0]] = row[1:]
+        return cells
+
     def main(self, picked):
         os.makedirs(LOGS, exist_ok=True)
         subprocess.run([f'{ROOT}/scripts/make-guest'], check=True)
@@ -76,11 +87,12 @@ class Table:
             for kernel in kernels:
                 self.run(script, kernel)
         lines, doc, failed = [f'{"":30} in-tree  split'], [], 0
-        shown = list(lines)
+        shown, before = list(lines), self.documented()
         for script in run or self.scripts:
             both = [self.results(script, k) for k in ('stock', 'split')]
             doc.append(f'| **{script}** | | |')
-            for name in dict.fromkeys(n for r in both for n in r):
+            kept = [n for s, n in before if s == script and picked == ['doc']]
+            for name in dict.fromkeys([*(n for r in both for n in r), *kept]):
                 cells = [r.get(name) for r in both]
                 words = [c[0] if c else 'missing' for c in cells]
                 if self.differ(name, cells):
@@ -92,6 +104,9 @@ class Table:
                 shown += [line, *(seen if bad else [])]
                 if name in self.close:
                     words = [f'{w}: {c[1] if c else ""}' for w, c in zip(words, cells)]
+                # What did not run here stays as it was.
+                words = [old if w.startswith('missing') else w
+                         for w, old in zip(words, before.get((script, name), words))]
                 if not name.endswith(': end'):
                     doc.append(f'| {name} | {words[0]} | {words[1]} |')
                 failed += bad
