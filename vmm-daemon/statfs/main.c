@@ -261,10 +261,13 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
-	char *run[] = { argv[0], "-f", "-s", "-o",
-			"ro,nosuid,nodev,noexec,default_permissions,allow_other,fsname=kvm-split,"
-			"subtype=kvmstats", NULL, NULL };
-	int c = getopt_long(argc, argv, "", longopts, NULL);
+	char *words[] = { argv[0], "-o",
+			  "ro,nosuid,nodev,noexec,default_permissions,allow_other,"
+			  "fsname=kvm-split,subtype=kvmstats", NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(3, words);
+	int r, c = getopt_long(argc, argv, "", longopts, NULL);
+	const char *dir;
+	struct fuse *fuse;
 
 	log_init("kvm-split-statfs");
 	if (c == 'h') {
@@ -277,9 +280,19 @@ int main(int argc, char **argv)
 	}
 	if (geteuid())
 		die(EXIT_PERM, "must be root");
-	run[5] = optind < argc ? argv[optind] : MOUNT_POINT;
-	if (access(run[5], F_OK) < 0)
-		die(EXIT_NO_STUB, "%s: %s", run[5], strerror(errno));
+	dir = optind < argc ? argv[optind] : MOUNT_POINT;
+	if (access(dir, F_OK) < 0)
+		die(EXIT_NO_STUB, "%s: %s", dir, strerror(errno));
 	read_names();
-	return fuse_main(6, run, &operations, NULL) ? EXIT_OS : 0;
+	fuse = fuse_new(&args, &operations, sizeof(operations), NULL);
+	if (!fuse || fuse_mount(fuse, dir) || fuse_set_signal_handlers(fuse_get_session(fuse)))
+		die(EXIT_OS, "%s cannot be mounted", dir);
+	/* A signal's number, 0 after an umount, or an error. */
+	r = fuse_loop(fuse);
+	fuse_remove_signal_handlers(fuse_get_session(fuse));
+	fuse_unmount(fuse);
+	fuse_destroy(fuse);
+	if (r < 0)
+		die(EXIT_OS, "%s: %s", dir, strerror(-r));
+	return 0;
 }
