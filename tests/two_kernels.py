@@ -46,10 +46,13 @@ class Table:
                    '--add', f'{ROOT}/tests/results.sh:/tests/results.sh',
                    '--add', f'{ROOT}/tests/{self.name}/lib.sh:/tests/lib.sh',
                    '--add', f'{ROOT}/tests/{self.name}/{script.split("@")[0]}:/tests/script', *self.command(script, kernel)]
-        with open(self.log_of(script, kernel), 'wb') as out:
+        with open(self.log_of(script, kernel), 'w+b') as out:
             status = subprocess.run([*command, '--', 'sh /tests/script'], stdin=subprocess.DEVNULL,
                                     stdout=out, stderr=subprocess.STDOUT, check=False).returncode
-            out.write(f'RESULT\t{script}: end\t{"ok" if status == 0 else "FAILED"}\tstatus {status}\n'.encode())
+            out.seek(0)
+            last = out.read().decode(errors='replace').rstrip('\n').rpartition('\n')[2]
+            end = f'ok\tstatus {status}' if status == 0 else f'FAILED\tstatus {status}, {last}'
+            out.write(f'RESULT\t{script}: end\t{end}\n'.encode())
 
     def results(self, script, kernel):
         """{name: (ok, FAILED or -, what was seen)} of the last run of one script on one kernel."""
