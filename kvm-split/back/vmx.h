@@ -112,8 +112,33 @@ static __always_inline void vmx_invvpid(u16 vpid)
 		 [ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
 }
 
+/* What one entry brought; struct ksplit_vcpu.exit. */
+	u32 reason;			/* full */
+	u32 intr_info;
+	u32 idt_info;
+	bool fail;
+	bool at_once;			/* this entry was to leave at once */
+	bool requeue;			/* idt_info is to be injected again */
+	bool nmi_unblocked;
+	bool entered;
+	bool own_qualification;		/* not hardware's but this: */
+	u64 qualification;
+	u64 stored[KSPLIT_SLOT_WORDS];
+	u64 value[KSPLIT_NR_SLOTS];
+};
+
 extern u64 ksplit_host_xss;	/* __ro_after_init */
 extern const u32 ksplit_syscall_msrs[];	/* by enum ksplit_run_msr: STAR to TSC_AUX */
+
+/* ------------------------------------------------------ back/main.c -- */
+
+int ksplit_cpu_on(void);
+void ksplit_cpu_off(void *unused);
+
+/* ----------------------------------------------------- back/probe.c -- */
+
+int ksplit_init_hw(void);
+void ksplit_init_info(void);
 
 /* ------------------------------------------------------ back/vmcs.c -- */
 
@@ -134,5 +159,26 @@ extern unsigned long ksplit_shadow_exits[2][PAGE_SIZE / sizeof(long)];
 /* Reads the fields of @groups that the CPU writes; @v is current. */
 void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored);
 extern u64 ksplit_volatile[KSPLIT_SLOT_WORDS];
+
+/* VMCS shadowing, as the real controls have it. */
+static inline bool ksplit_shadows(const struct ksplit_hw_vmcs *v)
+{
+	return v->state.real[KSPLIT_S_SECONDARY_VM_EXEC_CONTROL] & SECONDARY_EXEC_SHADOW_VMCS;
+}
+
+/* ----------------------------------------------------- back/entry.c -- */
+
+int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct ksplit_exit *e);
+int ksplit_handle_work(void);
+void ksplit_block_nmi(bool block);
+
+/* ------------------------------------------------------ back/exit.c -- */
+
+int ksplit_handle_exit(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct ksplit_exit *e);
+int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct ksplit_exit *e,
+		  struct ksplit_run __user *arg);
+int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs, const struct ksplit_exit *e,
+		      const u64 *invalid);
+u32 ksplit_wishes(struct ksplit_vcpu *vcpu);
 
 #endif /* KSPLIT_BACK_VMX_H */

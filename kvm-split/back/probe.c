@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the processor offers: found once, at boot.
+ *
+ * Invariant: nothing here changes afterwards; what a worker is told of the
+ * processor is what the policy (pure/) leaves of it.
+ */
+#include <linux/init.h>
+#include <linux/mm.h>
+
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/tlbflush.h>
+
+#include "vmx.h"
+
+struct ksplit_hw ksplit_hw __ro_after_init;
+struct ksplit_info ksplit_info __ro_after_init;
+u64 ksplit_host_xss __ro_after_init;
+
+static u64 __init ksplit_rdmsr(u32 msr)
+{
+	u64 value = 0;
+
+	rdmsrl_safe(msr, &value);
+	return value;
+}
+
+/*
+ * Whether this CPU has a field: ask it, on a scratch VMCS.  Emulators read some that
+ * they do not write.
+ */
+static bool __init ksplit_probe_field(const struct ksplit_field *field)
+{
+	unsigned long value = 0;
+
+	return field->present && vmx_read_ok(field->encoding, &value) &&
+	       (field->cls == KSPLIT_EXIT || vmx_write_ok(field->encoding, value));
+}
+
+/* Takes out of the supported fields what this CPU lacks: all, if VMX fails. */
+static void __init ksplit_probe_cpu(void *region)
+{
+	bool works = !ksplit_cpu_on() && !vmx_clear(__pa(region)) && !vmx_ptrld(__pa(region));
+
+	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
+		if (!works || !ksplit_probe_field(&ksplit_fields[slot]))
+			__clear_bit(slot, (unsigned long *)ksplit_hw.supported);
+	if (works)
+		vmx_clear(__pa(region));
+	ksplit_cpu_off(NULL);
+}
+
+static int __init ksplit_probe_fields(void)
+{
+	struct vmcs_region *region;
+	int cpu;
+
+	region = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!region)
+		return -ENOMEM;
+	region->revision = (u32)ksplit_hw.msr[0];
+	memset(ksplit_hw.supported, 0xff, sizeof(ksplit_hw.supported));
+	for_each_online_cpu(cpu)
+		smp_call_function_single(cpu, ksplit_probe_cpu, region, 1);
+	free_page((unsigned long)region);
+	return ksplit_slot_test(ksplit_hw.supported, KSPLIT_S_GUEST_RIP) ? 0 : -EIO;
+}
+
+/* MSRs that KVM's own set-up reads; the worker cannot. */
+static const u32 ksplit_host_msrs[] __initconst = {
+	MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_MISC_ENABLE, MSR_IA32_FEAT_CTL,
+	MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_CORE_CAPS, MSR_PLATFORM_INFO,
+	MSR_IA32_UCODE_REV, MSR_IA32_TSX_CTRL,
+	MSR_IA32_SYSENTER_CS, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_TSC_AUX, MSR_IA32_XSS, MSR_MTRRcap, MSR_IA32_MCG_CAP,
+};
+
+/**
+ * ksplit_init_info - what KSPLIT_GET_INFO tells, out of ksplit_hw
+ */
+void __init ksplit_init_info(void)
+{
+	struct ksplit_info *info = &ksplit_info;
+	struct cpuinfo_x86 *c = &boot_cpu_data;
+
+	BUILD_BUG_ON(NCAPINTS + NBUGINTS > KSPLIT_NR_CPU_WORDS);
+	BUILD_BUG_ON(ARRAY_SIZE(ksplit_host_msrs) > KSPLIT_NR_HOST_MSRS);
+
+	info->abi_version = KSPLIT_ABI_VERSION;
+	info->nr_cpus = num_online_cpus();
+	info->phys_bits = c->x86_phys_bits;
+	info->virt_bits = c->x86_virt_bits;
+	info->cache_bits = c->x86_cache_bits;
+	info->vendor = c->x86_vendor;
+	info->family = c->x86;
+	info->model = c->x86_model;
+	info->stepping = c->x86_stepping;
+	info->nr_cpu_words = NCAPINTS + NBUGINTS;
+	info->nr_bug_words = NBUGINTS;
+	memcpy(info->cpu_word, c->x86_capability, sizeof(c->x86_capability));
+	memcpy(info->vmx_msr, ksplit_hw.synthetic, sizeof(info->vmx_msr));
+	info->xcr0 = ksplit_hw.xcr0;
+	info->xfeatures = ksplit_hw.xcr0;
+	info->xstate_size = fpu_user_cfg.default_size;
+	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_host_msrs); i++) {
+		u64 value;
+
+		if (rdmsrl_safe(ksplit_host_msrs[i], &value))
+			continue;
+		/* The kernel's entry points are not the worker's business. */
+		if (ksplit_host_msrs[i] == MSR_LSTAR || ksplit_host_msrs[i] == MSR_CSTAR)
+			value = 0;
+		info->msr[info->nr_msrs].index = ksplit_host_msrs[i];
+		info->msr[info->nr_msrs++].value = value;
+	}
+}
+
+/* What l1tf in sysfs reports, and ksplit_flush_l1d() does. */
+static void __init ksplit_init_l1tf(void)
+{
+	u64 cap = ksplit_rdmsr(MSR_IA32_ARCH_CAPABILITIES);
+
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
+	    (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
+	     cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)) {
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_NOT_REQUIRED;
+	} else if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_COND;
+	} else {
+		pr_warn("kvm-split: no microcode to flush L1D: vulnerable to L1TF\n");
+		l1tf_vmx_mitigation = VMENTER_L1D_FLUSH_NEVER;
+	}
+}
+
+/**
+ * ksplit_init_hw - finds out what this processor can do
+ *
+ * Return: 0, -EOPNOTSUPP (no VMX, or parts are missing), -ENOMEM, -EIO.
+ */
+int __init ksplit_init_hw(void)
+{
+	struct ksplit_hw *hw = &ksplit_hw;
+	u64 feat;
+	int cpu, r;
+
+	if (!boot_cpu_has(X86_FEATURE_VMX)) {
+		pr_info("kvm-split: no VMX\n");
+		return -EOPNOTSUPP;
+	}
+	feat = ksplit_rdmsr(MSR_IA32_FEAT_CTL);
+	if (!(feat & FEAT_CTL_LOCKED) || !(feat & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+		pr_err("kvm-split: VMX disabled by the firmware\n");
+		return -EOPNOTSUPP;
+	}
+	for (unsigned int i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
+		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
+	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
+	/* In SMM the host's counters stay frozen, whoever was interrupted. */
+	hw->debugctl = ksplit_rdmsr(MSR_IA32_DEBUGCTLMSR) &
+		       DEBUGCTLMSR_FREEZE_IN_SMM;
+	ksplit_init_l1tf();
+	hw->maxphyaddr = boot_cpu_data.x86_phys_bits;
+	hw->virt_bits = boot_cpu_data.x86_virt_bits;
+	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
+		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
+			   fpu_user_cfg.default_features;
+	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
+	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
+	if (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL)) {
+		hw->spec_ctrl = SPEC_CTRL_IBRS | SPEC_CTRL_STIBP;
+		if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
+			hw->spec_ctrl |= SPEC_CTRL_SSBD;
+	}
+	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
+			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
+			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE |
+			  /* And what the host's kernel knows and uses: SMEP, PKE and so on. */
+			  cr4_read_shadow();
+
+	for_each_possible_cpu(cpu) {
+		struct ksplit_cpu *c = &per_cpu(ksplit_cpu, cpu);
+		struct page *page;
+
+		INIT_LIST_HEAD(&c->loaded);
+		page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
+		if (!page)
+			return -ENOMEM;
+		c->vmxon = page_address(page);
+		c->vmxon->revision = (u32)hw->msr[0];
+	}
+	r = ksplit_probe_fields();
+	if (!r)
+		r = ksplit_caps_init(hw);
+	if (r)
+		pr_err("kvm-split: this CPU lacks EPT or other parts of VMX: %d\n", r);
+	return r;
+}
