@@ -2,7 +2,11 @@
 #
 # The programs: part of Makefile, which defines everything used here.
 
-WORKER_OBJS := $(addprefix $(O)/, worker.o serve.o sandbox.o confine.o daemon.o ops_stub.o)
+# A program is its folder's objects, and those of common/ that it names.
+objs_of = $(call obj,$(wildcard $(D)/$(1)/*.c))
+common	= $(patsubst %,$(O)/common/%.o,$(1))
+
+WORKER_OBJS := $(call objs_of,worker) $(call common,confine daemon)
 
 # Static: a worker starts where there is no file, and in fewer instructions.
 $(O)/kvm-vmm $(O)/tests/kvm-vmm-tries: PIE := -static-pie
@@ -19,32 +23,32 @@ $(O)/tests/kvm-vmm-tries: $(WORKER_OBJS) $(O)/tests/confined.o $(LIBKVM) $(LDS)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM) -Wl,--wrap=serve_session,--wrap=confine_calls
 
-$(O)/kvm-vmmd: $(O)/supervisor.o $(O)/confine.o $(O)/config.o $(O)/daemon.o
+$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,confine config daemon)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(O)/launcher.o $(O)/confine.o $(O)/config.o $(O)/daemon.o
+$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,confine config daemon)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-CTL_OBJS := $(patsubst $(D)/%.c,$(O)/%.o,$(wildcard $(D)/ctl/*.c))
+CTL_OBJS := $(call objs_of,ctl)
 $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)
 	$(Q)$(hcc)
 
-$(O)/kvm-splitctl: $(CTL_OBJS) $(O)/config.o $(O)/daemon.o
+$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
 # KVM's counters for kvm_stat(1).
-STATFS_OBJS := $(patsubst $(D)/%.c,$(O)/%.o,$(wildcard $(D)/statfs/*.c))
+STATFS_OBJS := $(call objs_of,statfs)
 $(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)
 	$(Q)$(hcc) $(shell pkg-config --cflags fuse3)
 
-$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(O)/daemon.o
+$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(call common,daemon)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lfuse3 -ljansson
 

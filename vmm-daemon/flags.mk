@@ -35,4 +35,4 @@ KCFLAGS_cpu.o := -mstackrealign
 
 HOSTCFLAGS_LIBKVM := -std=gnu11 -g -O2 -fPIE -D_GNU_SOURCE -Wall -Wextra \
 	-Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes \
-	-I$(D) -I$(D)/personality -I$(D)/libkvm -I$(INC)
+	-I$(D) -I$(D)/personality -I$(D)/libkvm -I$(ROOT) -I$(INC)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../config.h"
-#include "../daemon.h"
+#include "common/config.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
 static json_t *complaints;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../daemon.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
 int cmd_log(int argc, char **argv)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../daemon.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
 int as_json;

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
 static const struct {

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../config.h"
-#include "../daemon.h"
+#include "common/config.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
 static json_int_t number(const json_t *o, const char *key)

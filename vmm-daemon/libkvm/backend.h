@@ -8,7 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-#include "../ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 
 struct kvm;
 

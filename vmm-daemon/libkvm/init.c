@@ -12,7 +12,7 @@
 #include <linux/printk.h>
 #include <linux/radix-tree.h>
 
-#include "../personality/personality.h"
+#include "personality/personality.h"
 #include "backend.h"
 #include "libkvm.h"
 

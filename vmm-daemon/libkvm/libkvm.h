@@ -6,7 +6,7 @@
 #ifndef KSPLIT_LIBKVM_H
 #define KSPLIT_LIBKVM_H
 
-#include "../ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 
 /**
  * ksplit_libkvm_init() - bring up upstream KVM on a table of operations

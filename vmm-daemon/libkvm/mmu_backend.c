@@ -18,8 +18,8 @@
 #include "vmx/vmx.h"
 #include "vmx/x86_ops.h"
 
-#include "../personality/ksplit_call.h"
-#include "../personality/personality.h"
+#include "calls/call.h"
+#include "personality/personality.h"
 #include "backend.h"
 
 /**

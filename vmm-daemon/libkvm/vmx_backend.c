@@ -23,9 +23,9 @@
 #include "vmx/x86_ops.h"
 #include "x86.h"
 
-#include "../personality/ksplit_call.h"
-#include "../personality/ksplit_fpu.h"
-#include "../personality/personality.h"
+#include "calls/call.h"
+#include "calls/fpu.h"
+#include "personality/personality.h"
 #include "backend.h"
 #include "libkvm.h"
 

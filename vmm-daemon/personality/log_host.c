@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <errno.h>
 
-#include "daemon.h"
+#include "common/daemon.h"
 #include "ksplit_log.h"
 
 /* At most that many lines in a period; errors have as many again. */

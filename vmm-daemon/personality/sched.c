@@ -27,7 +27,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-#include "../ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "internal.h"
 
 /* ------------------------------------------------------------ sleeping -- */

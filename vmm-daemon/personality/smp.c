@@ -25,7 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/smp.h>
 
-#include "../ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "internal.h"
 
 struct ksplit_call {

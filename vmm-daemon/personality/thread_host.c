@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "common/daemon.h"
 #include "host.h"
 
 #define STACK		(256 * 1024)	/* KVM is content with 16 KiB of kernel stack */

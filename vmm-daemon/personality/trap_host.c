@@ -14,12 +14,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "common/daemon.h"
 #include "host.h"
 #include "ksplit_log.h"
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 
 #define PF_WRITE	2
 #define TRAP_PF		14

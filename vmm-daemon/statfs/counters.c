@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../stats_page.h"
+#include "common/stats_page.h"
 #include "counters.h"
 
 #define STAT_MAX	8192		/* bytes of struct kvm_vcpu_stat, at most */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "../ctl/ctl.h"
-#include "../daemon.h"
+#include "common/daemon.h"
 #include "counters.h"
 
 #define MOUNT_POINT	"/sys/kernel/debug/kvm"

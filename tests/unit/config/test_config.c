@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "daemon.h"
+#include "common/config.h"
+#include "common/daemon.h"
 
 static char dir[64], provider[96], tenants[96], tenant[128];
 static char complaints[8192];

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "statfs/counters.h"
-#include "stats_page.h"
+#include "common/stats_page.h"
 
 #define PAGE_AT		0x10000
 #define VM_DESC_AT	0x20000

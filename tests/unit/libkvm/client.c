@@ -14,13 +14,13 @@
 
 #include "client.h"
 #include "libkvm/libkvm.h"
-#include "ops_fake.h"
-#include "personality/ksplit_call.h"
-#include "personality/ksplit_eventfd.h"
-#include "personality/ksplit_file.h"
-#include "personality/ksplit_fpu.h"
+#include "tests/fake/ops_fake.h"
+#include "calls/call.h"
+#include "calls/eventfd.h"
+#include "calls/file.h"
+#include "calls/fpu.h"
 #include "personality/ksplit_uaccess.h"
-#include "personality/ksplit_window.h"
+#include "calls/window.h"
 #include "personality/personality.h"
 
 /* Where ksplit_window_prepare() put the slot of the last such call. */

@@ -13,7 +13,7 @@
 
 #include "client.h"
 #include "libkvm/libkvm.h"
-#include "ops_fake.h"
+#include "tests/fake/ops_fake.h"
 #include "personality/personality.h"
 #include "suites.h"
 

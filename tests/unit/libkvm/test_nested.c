@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "client.h"
-#include "ops_fake.h"
+#include "tests/fake/ops_fake.h"
 #include "suites.h"
 
 #define RAM_SIZE	(4ul << 20)

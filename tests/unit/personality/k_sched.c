@@ -10,7 +10,7 @@
 #include <linux/swait.h>
 #include <linux/wait.h>
 
-#include "../ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "internal.h"
 #include "../tests/unit/personality/ktest.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "personality.h"
 #include "../tests/unit/personality/ktest.h"
 

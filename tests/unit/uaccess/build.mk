@@ -17,7 +17,7 @@ $(SUITE)/fixture.o: $(U)/fixture.c $(U)/fixture.h $(AUTOCONF)
 	$(Q)$(CC) $(KCFLAGS_LIBKVM) -DKBUILD_BASENAME='"fixture"' \
 		-DKBUILD_MODFILE='"fixture"' -c -o $@ $<
 
-$(SUITE)/test_uaccess.o: $(U)/test_uaccess.c $(U)/fixture.h $(wildcard $(U)/../../../vmm-daemon/*.h $(U)/../../../vmm-daemon/personality/*.h)
+$(SUITE)/test_uaccess.o: $(U)/test_uaccess.c $(U)/fixture.h $(wildcard $(U)/../../../vmm-daemon/*/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTCFLAGS_LIBKVM) -Wno-missing-prototypes -c -o $@ $<
 

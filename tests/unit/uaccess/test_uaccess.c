@@ -20,13 +20,13 @@
 #include <linux/kvm.h>
 
 #include "fixture.h"
-#include "daemon.h"
-#include "ksplit_call.h"
-#include "ksplit_dispatch.h"
-#include "ksplit_eventfd.h"
-#include "ksplit_file.h"
+#include "common/daemon.h"
+#include "calls/call.h"
+#include "calls/dispatch.h"
+#include "calls/eventfd.h"
+#include "calls/file.h"
 #include "ksplit_uaccess.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 #include "personality.h"
 
 #define PAGE	4096UL

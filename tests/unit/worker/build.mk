@@ -11,13 +11,13 @@ include $(U)/../../../vmm-daemon/Makefile
 test: $(SUITE)/test_worker
 	@GLIBC_TUNABLES=glibc.pthread.rseq=0 $<
 
-$(SUITE)/%.o: $(U)/%.c $(U)/front.h $(wildcard $(U)/../../../vmm-daemon/*.h) \
+$(SUITE)/%.o: $(U)/%.c $(U)/front.h $(wildcard $(U)/../../../vmm-daemon/*/*.h) \
 		$(U)/../../../kvm-split/uapi/kvm_split.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTCFLAGS_LIBKVM) -c -o $@ $<
 
 $(SUITE)/test_worker: LDLIBS_LIBKVM += $(shell pkg-config --libs check)
-$(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/serve.o \
-		$(O)/sandbox.o $(O)/confine.o $(O)/daemon.o \
+$(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/worker/serve.o \
+		$(O)/worker/sandbox.o $(call common,confine daemon) \
 		$(LIBKVM) $(LDS)
 	$(Q)$(LINK_LIBKVM)

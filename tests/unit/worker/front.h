@@ -6,7 +6,7 @@
 #ifndef FRONT_H
 #define FRONT_H
 
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 
 #define SESSION_FD	5000
 

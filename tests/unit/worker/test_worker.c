@@ -29,18 +29,18 @@
 #include <linux/membarrier.h>
 #include <linux/kvm.h>
 
-#include "confine.h"
-#include "daemon.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 #include "filters.h"
 #include "front.h"
-#include "ksplit_eventfd.h"
-#include "ksplit_fpu.h"
+#include "calls/eventfd.h"
+#include "calls/fpu.h"
 #include "ksplit_uaccess.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 #include "libkvm.h"
-#include "ops_fake.h"
+#include "tests/fake/ops_fake.h"
 #include "personality.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #define EXIT_HLT	12
 #define EXIT_IO		30

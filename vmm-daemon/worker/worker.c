@@ -18,17 +18,17 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "ksplit_eventfd.h"
-#include "ksplit_fpu.h"
+#include "common/daemon.h"
+#include "calls/eventfd.h"
+#include "calls/fpu.h"
 #include "ksplit_log.h"
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 #include "libkvm.h"
-#include "ops_stub.h"
-#include "stats_page.h"
-#include "worker.h"
+#include "worker/ops_stub.h"
+#include "common/stats_page.h"
+#include "worker/worker.h"
 
 static const char usage[] =
 "Usage: kvm-vmm --tenant-fd N [OPTION]...\n"

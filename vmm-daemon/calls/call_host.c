@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ksplit_call.h"
+#include "calls/call.h"
 
 static __thread struct ksplit_call *current_call;
 

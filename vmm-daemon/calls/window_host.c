@@ -21,9 +21,9 @@
 #include <linux/kvm.h>
 #include <sys/mman.h>
 
-#include "ksplit_call.h"
+#include "calls/call.h"
 #include "ksplit_log.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 #include "personality.h"
 
 #define PAGE		4096ULL

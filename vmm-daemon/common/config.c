@@ -19,9 +19,9 @@
 #include <unistd.h>
 #include <yaml.h>
 
-#include "config.h"
-#include "confine.h"
-#include "daemon.h"
+#include "common/config.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 
 #define MAX_FILE	65536	/* bytes */
 #define MAX_NAME	64	/* of a user */

@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "confine.h"
-#include "daemon.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 
 static const char *(*name_of_thread)(void);
 

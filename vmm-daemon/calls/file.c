@@ -20,12 +20,12 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "ksplit_call.h"
-#include "ksplit_eventfd.h"
-#include "ksplit_file.h"
-#include "ksplit_fpu.h"
-#include "ksplit_window.h"
-#include "../stats_page.h"
+#include "calls/call.h"
+#include "calls/eventfd.h"
+#include "calls/file.h"
+#include "calls/fpu.h"
+#include "calls/window.h"
+#include "common/stats_page.h"
 
 /* One VM, its vCPUs, and a stats file of each: KVM's own limits are below. */
 #define MAX_HANDLES	(4 * KVM_MAX_VCPUS)

@@ -6,7 +6,7 @@
 #ifndef KSPLIT_CALL_H
 #define KSPLIT_CALL_H
 
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 
 /* Most bytes that the stub takes with a reply; more go by copy. */
 #define KSPLIT_OUT_MAX		KSPLIT_PREFETCH_MAX

@@ -15,8 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "ksplit_call.h"
-#include "ksplit_eventfd.h"
+#include "calls/call.h"
+#include "calls/eventfd.h"
 #include "ksplit_log.h"
 #include "personality.h"
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <x86intrin.h>
 
-#include "ops_fake.h"
+#include "tests/fake/ops_fake.h"
 #include "personality/ksplit_log.h"
 
 #define MAX_OBJECTS	1024

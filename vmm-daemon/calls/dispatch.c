@@ -12,8 +12,8 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "ksplit_call.h"
-#include "ksplit_dispatch.h"
+#include "calls/call.h"
+#include "calls/dispatch.h"
 
 /* Each with the reason; docs/compat.md repeats them for users. */
 static const u32 caps_off[] = {

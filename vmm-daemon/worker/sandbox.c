@@ -20,11 +20,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "confine.h"
-#include "daemon.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 #include "filters.h"		/* made by mkfilters */
 #include "host.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE		65	/* linux/prctl.h, since 6.3 */

@@ -29,9 +29,9 @@
 #include <unistd.h>
 
 #include "../kvm-split/uapi/kvm_split.h"
-#include "config.h"
-#include "confine.h"
-#include "daemon.h"
+#include "common/config.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 #include "filters.h"		/* made by mkfilters */
 
 #define START_LIMIT_MS	30000	/* a worker that is not ready by then is stuck */

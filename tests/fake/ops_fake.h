@@ -5,7 +5,7 @@
 #ifndef KSPLIT_OPS_FAKE_H
 #define KSPLIT_OPS_FAKE_H
 
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 
 #define FAKE_NR_FLUSH	4	/* enum ksplit_flush_what */
 #define FAKE_RING	2	/* entries */

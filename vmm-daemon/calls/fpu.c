@@ -20,9 +20,9 @@
 #include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
 
-#include "ksplit_call.h"
-#include "ksplit_file.h"
-#include "ksplit_fpu.h"
+#include "calls/call.h"
+#include "calls/file.h"
+#include "calls/fpu.h"
 
 #define LEGACY_SIZE	sizeof(struct fxregs_state)
 

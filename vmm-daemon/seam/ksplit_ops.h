@@ -5,7 +5,7 @@
  * The other table is pv_ops.  Together they are the whole seam between
  * upstream KVM plus personality on one side, and a kernel on the other.  Two
  * implementations exist: ops_stub.c (the ioctls of /dev/kvm-split) and
- * ops_fake.c (scripted exits in this very process, for tests).
+ * tests/fake (scripted exits in this very process, for tests).
  *
  * The header compiles in kernel-side files (kernel headers, no libc) and in
  * host-side files (libc, no kernel headers).  Every operation returns 0 or a

@@ -25,8 +25,8 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-#include "ksplit_call.h"
-#include "ksplit_eventfd.h"
+#include "calls/call.h"
+#include "calls/eventfd.h"
 
 /**
  * struct eventfd_ctx - one eventfd of the client

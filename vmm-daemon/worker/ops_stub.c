@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ksplit_ops.h"
-#include "ops_stub.h"
+#include "seam/ksplit_ops.h"
+#include "worker/ops_stub.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE	0x100000

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon.h"
+#include "common/daemon.h"
 
 static const char *prefix = "";
 static int highest = L_INFO;

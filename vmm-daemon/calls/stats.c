@@ -6,7 +6,7 @@
  */
 #include <linux/kvm_host.h>
 
-#include "../stats_page.h"
+#include "common/stats_page.h"
 
 static struct stats_page *page;
 

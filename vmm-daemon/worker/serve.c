@@ -17,15 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ksplit_call.h"
-#include "ksplit_dispatch.h"
-#include "ksplit_file.h"
+#include "calls/call.h"
+#include "calls/dispatch.h"
+#include "calls/file.h"
 #include "ksplit_log.h"
-#include "ksplit_ops.h"
+#include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
-#include "ksplit_window.h"
+#include "calls/window.h"
 #include "personality.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #define PAGE		4096
 #define MAX_ABSENT	1000	/* page faults for one call */

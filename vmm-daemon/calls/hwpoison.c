@@ -9,8 +9,8 @@
 #include <linux/errno.h>
 #include <linux/sched/signal.h>
 
-#include "ksplit_ops.h"
-#include "ksplit_window.h"
+#include "seam/ksplit_ops.h"
+#include "calls/window.h"
 
 int send_sig_mceerr(int code, void __user *addr, short lsb, struct task_struct *t)
 {

@@ -12,8 +12,8 @@
 #include <linux/kvm_dirty_ring.h>
 #include <linux/kvm_host.h>
 
-#include "ksplit_file.h"
-#include "ksplit_ops.h"
+#include "calls/file.h"
+#include "seam/ksplit_ops.h"
 
 static struct kvm_dirty_gfn *entry(struct kvm_vcpu *vcpu, u32 index)
 {

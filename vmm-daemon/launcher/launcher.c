@@ -38,9 +38,9 @@
 #include <unistd.h>
 
 #include "../kvm-split/uapi/kvm_split.h"
-#include "config.h"
-#include "confine.h"
-#include "daemon.h"
+#include "common/config.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 #include "filters.h"		/* made by mkfilters */
 
 #define MAX_TENANTS	448	/* the kernel has 512, users who wait included */
