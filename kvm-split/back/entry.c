@@ -7,6 +7,7 @@
  * is put back before the next entry; no entry takes place once a kicker has
  * seen that the vCPU is not in guest mode.
  */
+#include <linux/kvm_host.h>
 #include <linux/resume_user_mode.h>
 #include <linux/smp.h>
 #include <trace/events/ipi.h>

@@ -8,6 +8,8 @@
 #include <linux/uaccess.h>
 
 #include <asm/cpu.h>
+#include <asm/irq_vectors.h>
+#include <asm/trapnr.h>
 
 #include "vmx.h"
 

@@ -13,9 +13,11 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <trace/events/ipi.h>
 
 #include <asm/desc.h>
 #include <asm/fpu/api.h>

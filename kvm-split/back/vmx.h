@@ -113,6 +113,7 @@ static __always_inline void vmx_invvpid(u16 vpid)
 }
 
 /* What one entry brought; struct ksplit_vcpu.exit. */
+struct ksplit_exit {
 	u32 reason;			/* full */
 	u32 intr_info;
 	u32 idt_info;
