@@ -21,3 +21,24 @@ heavy_lock()
 	exec 9> "$build/.heavy.lock"
 	flock -n 9 || { echo 'waiting for another heavy build'; flock 9; }
 }
+
+# check_config FRAGMENT CONFIG: every line of the fragment must have come through Kconfig.
+# A symbol with an unmet dependency would otherwise vanish without a word, and with it
+# the stub or a mitigation. Of several lines for one symbol the last one counts.
+check_config()
+{
+	status=0
+	while read -r line; do
+		case $line in
+		'# CONFIG_'*' is not set') sym=${line#\# }; sym=${sym% is not set} ;;
+		CONFIG_*=*) sym=${line%%=*} ;;
+		*) continue ;;
+		esac
+		want=$(grep -E "^($sym=|# $sym is not set\$)" "$1" | tail -n 1)
+		case $want in
+		*=n | '#'*) ! grep -q "^$sym=" "$2" || { echo "config: $sym is set"; status=1; } ;;
+		*) grep -qxF "$want" "$2" || { echo "config: $want was dropped"; status=1; } ;;
+		esac
+	done < "$1"
+	return $status
+}

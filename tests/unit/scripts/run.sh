@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh DIR: scripts/heavy, in a tree of its own below DIR.
+# run.sh DIR: what scripts/heavy, build-kernel and tcb promise, in a tree of its own below DIR.
 # shellcheck disable=SC2016,SC2317 # functions are called by name
 
 set -u
 dir=$(mktemp -d "$1/run.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/scripts"
-cp ../../../scripts/heavy ../../../scripts/lib.sh "$dir/scripts/"
+top=$(cd ../../.. && pwd)
+cp "$top/scripts/heavy" "$top/scripts/lib.sh" "$top/scripts/build-kernel" "$dir/scripts/"
 order=$dir/order
 failures=0
 checks=0
@@ -73,6 +74,44 @@ check 'four waits for what is left of it' until_true grep -q waiting "$dir/four.
 touch "$dir/go-four" "$dir/go-three"
 check 'four begins after that' until_true order_is 'three begins three ends four begins four ends'
 wait
+
+# --- build-kernel: a kernel tree whose Kconfig loses the lines that match $DROP -----
+
+cp -r "$top/scripts/configs" "$dir/scripts/"
+cp "$top/Kconfig.fragment" "$dir/"
+mkdir -p "$dir/build/linux-split" "$dir/build/linux-stock"
+cat > "$dir/build/linux-split/Makefile" << 'EOF'
+allnoconfig:
+	@grep -vE "$${DROP:-^$$}" '$(KCONFIG_ALLCONFIG)' | sed -E 's/^# (CONFIG_\w+) is not set/\1=n/' | \
+		awk -F= '/^CONFIG/ { line[$$1] = $$0 } END { for (s in line) print line[s] }' | \
+		grep -v '=n$$' > '$(O)/.config'
+	@echo "$$ADD" >> '$(O)/.config'
+kernelrelease:
+	@echo 0.0
+bzImage:
+	@mkdir -p '$(O)/arch/x86/boot' && touch '$(O)/arch/x86/boot/bzImage'
+EOF
+cp "$dir/build/linux-split/Makefile" "$dir/build/linux-stock/"
+
+# kernel NAME: whether build-kernel makes it; what it says is in kernel.out
+kernel() { "$dir/scripts/build-kernel" "$1" > "$dir/kernel.out" 2>&1; }
+says() { grep -qxF -e "$1" "$dir/kernel.out"; }
+
+for name in stock split debug; do
+	check "build-kernel $name: all lines are there" kernel $name
+done
+grep -E '^CONFIG_.*=[^n]' "$top/Kconfig.fragment" > "$dir/lines"
+while read -r line; do
+	export DROP="^$line\$"
+	check "without $line there is no kernel" not kernel split
+	check "and $line is named" says "config: $line was dropped"
+done < "$dir/lines"
+check 'there were lines to try' [ -s "$dir/lines" ]
+DROP='^CONFIG_(SMP|KVM)='
+check 'nor without a line of testbed.config' not kernel split
+check 'nor without in-tree KVM in the stock kernel' not kernel stock
+unset DROP
+check 'with in-tree KVM in the split kernel neither' not env ADD=CONFIG_KVM=y "$dir/scripts/build-kernel" split
 
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]
