@@ -9,7 +9,7 @@ dir=$(mktemp -d "$1/run.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/scripts"
 top=$(cd ../../.. && pwd)
-cp "$top/scripts/heavy" "$top/scripts/lib.sh" "$top/scripts/build-kernel" "$dir/scripts/"
+cp "$top/scripts/heavy" "$top/scripts/lib.sh" "$top/scripts/build-kernel" "$top/scripts/tcb" "$dir/scripts/"
 order=$dir/order
 failures=0
 checks=0
@@ -111,7 +111,76 @@ DROP='^CONFIG_(SMP|KVM)='
 check 'nor without a line of testbed.config' not kernel split
 check 'nor without in-tree KVM in the stock kernel' not kernel stock
 unset DROP
-check 'with in-tree KVM in the split kernel neither' not env ADD=CONFIG_KVM=y "$dir/scripts/build-kernel" split
+export ADD=CONFIG_KVM=y
+check 'with in-tree KVM in the split kernel neither' not kernel split
+unset ADD
+
+# --- tcb: neither packing nor comments change the count; code does ------------------
+
+mkdir -p "$dir/kvm-split/back" "$dir/linux-patches"
+
+# lines: what tcb counts for the code in its standard input
+lines() { cat > "$dir/code.c"; "$dir/scripts/tcb" "$dir/code.c" | awk '{ print $1 }'; }
+
+cat > "$dir/plain" << 'EOF'
+static const int table[] = {
+	[0] = 1,
+	[1] = 2,
+	[2] = 3,
+};
+
+static int both(int a, int b)
+{
+	int sum = 0;
+
+	if (a)
+		sum += a;
+	sum += b;
+	return sum;
+}
+EOF
+plain=$(lines < "$dir/plain")
+check 'tcb counts' [ "$plain" -gt 10 ]
+packed=$(lines << 'EOF'
+static const int table[] = { [0] = 1, [1] = 2, [2] = 3, };
+static int both(int a, int b)
+{
+	int sum = 0;
+	if (a) sum += a; sum += b; return sum;
+}
+EOF
+)
+check "initialisers and statements on one line: $packed of $plain" [ "$packed" = "$plain" ]
+commented=$(sed 's|;$|; /* why,\n\t * and how */|; s|^static|// what\n\n&|' "$dir/plain" | lines)
+check "comments and blank lines: $commented of $plain" [ "$commented" = "$plain" ]
+renamed=$(sed 's/table/table_of_everything/; s/both/both_of_the_arguments/' "$dir/plain" | lines)
+check "longer names: $renamed of $plain" [ "$renamed" = "$plain" ]
+more=$(sed 's/.*\[2\] = 3,/&\n\t[3] = 4,/; s/.*sum += b;/&\n&/' "$dir/plain" | lines)
+check "an initialiser and a statement more: $more of $plain" [ "$more" = $((plain + 2)) ]
+
+# A patch: two lines in, one out; its headers and context are no lines.
+cat > "$dir/linux-patches/0001.patch" << 'EOF'
+From: nobody
+Subject: [PATCH] what changes
+
+--- a/one.c
++++ b/one.c
+@@ -1,3 +1,4 @@
+ before
+-old
++new
++newer
+ after
+EOF
+echo '0001.patch	# why' > "$dir/linux-patches/series"
+cp "$dir/plain" "$dir/kvm-split/back/plain.c"
+"$dir/scripts/tcb" > "$dir/tcb.out" 2>&1
+check 'within the budget' [ $? = 0 ]
+check 'a patch has what it adds and removes' grep -qE '^linux-patches/ +3 of ' "$dir/tcb.out"
+check 'a folder has a line' grep -qE "^ *kvm-split/back +$plain\$" "$dir/tcb.out"
+check 'and is in the sum' grep -qE "^kvm-split/ +$plain of " "$dir/tcb.out"
+for i in $(seq 6000); do echo "int line$i;"; done > "$dir/kvm-split/back/long.c"
+check 'above the budget it fails' not "$dir/scripts/tcb"
 
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]
