@@ -32,7 +32,7 @@ $(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,confine config d
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
 CTL_OBJS := $(call objs_of,ctl)
-$(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
+$(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)
 	$(Q)$(hcc)
@@ -43,7 +43,7 @@ $(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon)
 
 # KVM's counters for kvm_stat(1).
 STATFS_OBJS := $(call objs_of,statfs)
-$(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk
+$(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)
 	$(Q)$(hcc) $(shell pkg-config --cflags fuse3)

@@ -33,6 +33,10 @@ KCFLAGS_LIBKVM := -nostdinc $(KINC_LIBKVM) -D__KERNEL__ -DCC_USING_FENTRY \
 
 KCFLAGS_cpu.o := -mstackrealign
 
+# What --version prints.
+KVM_SPLIT_VERSION := $(shell cat $(ROOT)/VERSION)
+
 HOSTCFLAGS_LIBKVM := -std=gnu11 -g -O2 -fPIE -D_GNU_SOURCE -Wall -Wextra \
 	-Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes \
-	-I$(D) -I$(D)/personality -I$(D)/libkvm -I$(ROOT) -I$(INC)
+	-I$(D) -I$(D)/personality -I$(D)/libkvm -I$(ROOT) -I$(INC) \
+	-DKVM_SPLIT_VERSION='"$(KVM_SPLIT_VERSION)"'

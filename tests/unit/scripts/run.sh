@@ -182,5 +182,16 @@ check 'and is in the sum' grep -qE "^kvm-split/ +$plain of " "$dir/tcb.out"
 for i in $(seq 6000); do echo "int line$i;"; done > "$dir/kvm-split/back/long.c"
 check 'above the budget it fails' not "$dir/scripts/tcb"
 
+# --- version: what apt must take for newer ------------------------------------------
+
+check 'a version for packages' dpkg --validate-version "$("$top/scripts/version")"
+cp "$top/scripts/version" "$dir/scripts/"
+echo '1.2.3~dev' > "$dir/VERSION"
+dev=$("$dir/scripts/version")
+check "$dev is before 1.2.3" dpkg --compare-versions "$dev" lt 1.2.3
+check "$dev is after 1.2.2" dpkg --compare-versions "$dev" gt 1.2.2
+echo 1.2.3 > "$dir/VERSION"
+check 'a release is what VERSION says' [ "$("$dir/scripts/version")" = 1.2.3 ]
+
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]
