@@ -8,7 +8,6 @@ as that takes.
 
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess

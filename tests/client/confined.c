@@ -37,6 +37,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../vmm-daemon/common/array_size.h"
+
 #define KEY		0x6b73706c
 #define ABSTRACT	"\0confined"
 
@@ -215,7 +217,7 @@ static int count_files(void)
 
 static void try_all(void)
 {
-	const unsigned int n = sizeof(attempts) / sizeof(attempts[0]);
+	const unsigned int n = ARRAY_SIZE(attempts);
 	unsigned int i;
 
 	dprintf(STDERR_FILENO, "try pid %d, files %d\n", getpid(), count_files());

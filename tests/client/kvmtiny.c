@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../vmm-daemon/common/array_size.h"
+
 #define RAM_SIZE	(2u << 20)
 #define CODE		0x1000u
 
@@ -1549,7 +1551,7 @@ int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	for (i = 0; argc > 1 && i < sizeof(tests) / sizeof(tests[0]); i++) {
+	for (i = 0; argc > 1 && i < ARRAY_SIZE(tests); i++) {
 		if (strcmp(argv[1], tests[i].name))
 			continue;
 		test = tests[i].name;
@@ -1557,7 +1559,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	fprintf(stderr, "usage: kvmtiny TEST [N]; tests:");
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		fprintf(stderr, " %s", tests[i].name);
 	fprintf(stderr, "\n");
 	return 2;

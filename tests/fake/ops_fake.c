@@ -16,6 +16,7 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "common/array_size.h"
 #include "tests/fake/ops_fake.h"
 #include "personality/ksplit_log.h"
 
@@ -131,7 +132,7 @@ static int fake_get_info(struct ksplit_info *ret)
 	memcpy(ret->vmx_msr, vmx_msr, sizeof(vmx_msr));
 	ret->xcr0 = 7;
 	ret->xfeatures = 7;
-	ret->nr_msrs = sizeof(msrs) / sizeof(msrs[0]);
+	ret->nr_msrs = ARRAY_SIZE(msrs);
 	memcpy(ret->msr, msrs, sizeof(msrs));
 	return 0;
 }
@@ -358,7 +359,7 @@ static void give_back(struct vmcs *real, struct ksplit_vmcs *v)
 	real->field[slot_of(F_ENTRY_INTR_INFO)] &= ~(1ull << 31);
 	set_valid(v, slot_of(F_ENTRY_INTR_INFO), 0);
 
-	for (i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(stored); i++) {
 		v->field[slot_of(stored[i])] = real->field[slot_of(stored[i])];
 		set_valid(v, slot_of(stored[i]), 1);
 	}

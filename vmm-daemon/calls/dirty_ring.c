@@ -107,6 +107,7 @@ void ksplit_ring_harvest(struct kvm *kvm)
 			if (READ_ONCE(g->flags) != KVM_DIRTY_GFN_F_RESET &&
 			    tell(vcpu, i, KSPLIT_DIRTY_LOOK, 0) != 1)
 				break;
+			/* kvm_dirty_gfn_harvested() loads it. */
 			smp_store_release(&g->flags, KVM_DIRTY_GFN_F_RESET);
 		}
 	}

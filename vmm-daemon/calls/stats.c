@@ -62,6 +62,7 @@ void ksplit_stats_add(const struct kvm *kvm, const struct kvm_vcpu *vcpu)
 			continue;
 		o->stat = stat_of(kvm, vcpu);
 		o->vcpu = !!vcpu;
+		/* A reader in another process takes an entry with a VM for complete. */
 		smp_store_release(&o->vm, (uintptr_t)kvm);
 		return;
 	}

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "common/array_size.h"
 #include "common/config.h"
 #include "common/confine.h"
 #include "common/daemon.h"
@@ -102,7 +103,7 @@ static int64_t parse_level(const char *text)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(levels); i++)
 		if (!strcmp(text, levels[i].name))
 			return levels[i].level;
 	return -1;
@@ -142,7 +143,7 @@ static int feature_bit(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(features); i++)
 		if (!strcasecmp(features[i].name, name))
 			return features[i].bit;
 	return -1;
@@ -158,7 +159,7 @@ const char *config_feature_name(unsigned int bit)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(features); i++)
 		if (features[i].bit == (int)bit)
 			return features[i].name;
 	return NULL;
@@ -380,7 +381,7 @@ static const struct {
 	{ "hide-cpu-features", DEFAULTS | TENANT, set_features },
 	{ "policy-socket", DEFAULTS | TENANT, set_path },
 };
-#define NR_OTHERS	((int)(sizeof(others) / sizeof(others[0])))
+#define NR_OTHERS	((int)ARRAY_SIZE(others))
 
 /* Index in keys[], or behind them in others[]; -1 */
 static int find_key(const char *name, int scope)

@@ -36,7 +36,7 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	int nr = info->si_syscall;
 	const char *name = NULL;
 
-	if (nr >= 0 && (size_t)nr < sizeof(call_name) / sizeof(call_name[0]))
+	if (nr >= 0 && (size_t)nr < ARRAY_SIZE(call_name))
 		name = call_name[nr];
 
 	logm(L_ERR, "sandbox: %s%s%ssystem call %d (%s) is not allowed",

@@ -8,11 +8,13 @@
 #include <linux/filter.h>
 #include <sys/types.h>
 
+#include "common/array_size.h"
+
 /* User ids that a tenant has: its supervisor's, then its workers'. */
 #define TENANT_UIDS	256
 
 /* Load one of filters.h. */
-#define CONFINE(kind)	confine_calls(filter_##kind, sizeof(filter_##kind) / sizeof(filter_##kind[0]))
+#define CONFINE(kind)	confine_calls(filter_##kind, ARRAY_SIZE(filter_##kind))
 
 int confine_calls(const struct sock_filter *filter, unsigned short len);
 int confine_report(const char *(*thread)(void));

@@ -29,6 +29,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "../kvm-split/uapi/kvm_split.h"
 
 #ifndef F_DUPFD_QUERY
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!kinds[i].deny && count_calls(&kinds[i]) > MAX_CALLS) {
 			print_table(&kinds[i]);
 			fail("too many system calls", E2BIG);

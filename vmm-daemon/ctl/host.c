@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "../../kvm-split/uapi/kvm_split.h"
 #include "ctl.h"
 
@@ -210,7 +211,7 @@ static int fits(const json_t *worker, const json_t *client)
 	static const char * const same[] = { "uid", "vms", "vcpus", "cgroup" };
 	size_t i;
 
-	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(same); i++)
 		if (!json_equal(json_object_get(worker, same[i]), json_object_get(client, same[i])))
 			return 0;
 	return 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "common/daemon.h"
 #include "ctl.h"
 
@@ -50,7 +51,7 @@ static int run(int argc, char **argv)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, argv[0]))
 			continue;
 		if (commands[i].root && geteuid()) {

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "common/daemon.h"
 #include "ctl.h"
 
@@ -25,7 +26,7 @@ static const char *reason_name(unsigned int reason)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (reasons[i].reason == reason)
 			return reasons[i].name;
 	return NULL;
@@ -154,7 +155,7 @@ static json_t *rates(const json_t *now, const json_t *before, double span)
 	json_t *r = json_object();
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		double d = number(json_object_get(now, "counters"), names[i]) -
 			   number(json_object_get(before, "counters"), names[i]);
 

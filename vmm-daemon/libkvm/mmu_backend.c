@@ -113,8 +113,10 @@ static void wait_for_walkers(struct kvm *kvm)
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
+	/* What was changed in the tables comes before the modes: walk_shadow_page_lockless_begin(). */
 	smp_mb();
 	kvm_for_each_vcpu(i, vcpu, kvm)
+		/* Pairs with the store in walk_shadow_page_lockless_end(). */
 		while (smp_load_acquire(&vcpu->mode) == READING_SHADOW_PAGE_TABLES)
 			cpu_relax();
 }

@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "common/daemon.h"
 #include "host.h"
 #include "ksplit_log.h"
@@ -139,7 +140,7 @@ int ksplit_trap_init(void)
 	if (r < 0)
 		return r;
 	sigemptyset(&act.sa_mask);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &act, NULL) < 0)
 			return -errno;
 	return 0;

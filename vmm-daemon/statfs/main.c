@@ -249,7 +249,7 @@ static void read_names(void)
 	while (f && names.nr < COUNTERS_MAX && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (counter_name_ok(line))
-			strcpy(names.c[names.nr++].name, line);
+			snprintf(names.c[names.nr++].name, COUNTER_NAME, "%s", line);
 	}
 	if (!f || pclose(f) || !names.nr)
 		die(EXIT_OS, "%s does not tell the names of KVM's counters", command);

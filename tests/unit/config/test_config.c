@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "common/config.h"
 #include "common/daemon.h"
 
@@ -47,7 +48,7 @@ static void put(const char *path, const char *text)
 
 static void setup(void)
 {
-	strcpy(dir, "conf.XXXXXX");
+	snprintf(dir, sizeof(dir), "conf.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(provider, sizeof(provider), "%s/kvm-split.conf", dir);
 	snprintf(tenants, sizeof(tenants), "%s/tenants.d", dir);
@@ -372,7 +373,7 @@ START_TEST(names_of_files)
 	struct config c;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		snprintf(path, sizeof(path), "%s/%s", tenants, others[i]);
 		put(path, "nonsense\n");
 	}
@@ -465,7 +466,7 @@ START_TEST(mutations)
 		struct config c;
 
 		for (i = 0; i < n; i++) {
-			const char *p = pieces[dice(sizeof(pieces) / sizeof(pieces[0]))];
+			const char *p = pieces[dice(ARRAY_SIZE(pieces))];
 
 			memcpy(text + len, p, strlen(p));
 			len += strlen(p);
@@ -506,8 +507,8 @@ int main(void)
 	tcase_add_test(t, all_keys);
 	tcase_add_test(t, nobody_and_everybody);
 	tcase_add_test(t, ceilings);
-	tcase_add_loop_test(t, provider_is_bad, 0, sizeof(bad_provider) / sizeof(bad_provider[0]));
-	tcase_add_loop_test(t, tenant_is_bad, 0, sizeof(bad_tenant) / sizeof(bad_tenant[0]));
+	tcase_add_loop_test(t, provider_is_bad, 0, ARRAY_SIZE(bad_provider));
+	tcase_add_loop_test(t, tenant_is_bad, 0, ARRAY_SIZE(bad_tenant));
 	tcase_add_test(t, old_stays);
 	tcase_add_test(t, who_may_write);
 	tcase_add_test(t, too_long);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "statfs/counters.h"
 #include "common/stats_page.h"
 
@@ -45,7 +46,7 @@ static void describe(struct desc *d, const char *name, unsigned int offset)
 {
 	memset(d, 0, sizeof(*d));
 	d->d.offset = offset;
-	strncpy(d->name, name, COUNTER_NAME - 1);
+	snprintf(d->name, COUNTER_NAME, "%s", name);
 }
 
 static void write_worker(void)
@@ -55,7 +56,7 @@ static void write_worker(void)
 
 	unlink("proc/7/mem");
 	unlink("proc/7/maps");
-	snprintf(maps, sizeof(maps), "%08x-%08x rw-p 00000000 00:00 0 \n"
+	snprintf(maps, sizeof(maps), "%08x-%08x rw-p 00000000 00:00 0\n"
 		 "%08x-%08x rw-s 00000000 00:01 5      /memfd:%s (deleted)\n",
 		 0x1000, 0x2000, PAGE_AT, PAGE_AT + 0x2000, STATS_NAME);
 	put("proc/7/maps", 0, maps, strlen(maps));
@@ -163,7 +164,7 @@ START_TEST(test_bad_names)
 	static const char * const bad[] = { "", "..", "a/b", "Exits", "a b", "x\n", "\x80" };
 	size_t i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		describe(&vcpu_desc[1], bad[i], 0);
 		write_worker();
 		ck_assert_int_eq(counters_read(proc, 7, 0x1111, &c), -ENOENT);
@@ -180,7 +181,7 @@ START_TEST(test_bad_offsets)
 	static const unsigned int bad[] = { 8185, 8192, 0x7fffffff, ~0u, ~0u - 7 };
 	size_t i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		vcpu_desc[1].d.offset = bad[i];
 		write_worker();
 		ck_assert_int_eq(counters_read(proc, 7, 0x1111, &c), 0);
@@ -195,7 +196,7 @@ START_TEST(test_bad_addresses)
 	static const unsigned long long bad[] = { 0x7fffffffff000, ~0ull, ~0ull - 4095, 1ull << 63 };
 	size_t i;
 
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		page.object[1].stat = bad[i];
 		write_worker();
 		ck_assert_int_eq(counters_read(proc, 7, 0x1111, &c), 0);

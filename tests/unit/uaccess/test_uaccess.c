@@ -75,6 +75,7 @@ static int m_eventfd(struct ksplit_eventfd *e)
 	/* An eventfd's only. */
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	FILE *f = fopen(path, "r");
+
 	while (f && fgets(link, sizeof(link), f))
 		if (sscanf(link, "eventfd-id: %u", &id) == 1) {
 			fclose(f);

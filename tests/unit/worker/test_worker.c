@@ -29,6 +29,7 @@
 #include <linux/membarrier.h>
 #include <linux/kvm.h>
 
+#include "common/array_size.h"
 #include "common/confine.h"
 #include "common/daemon.h"
 #include "filters.h"
@@ -723,7 +724,7 @@ static void (*const escapes[])(void) = {
 	try_exec_protection,
 };
 
-#define NR_ESCAPES	(sizeof(escapes) / sizeof(escapes[0]))
+#define NR_ESCAPES	ARRAY_SIZE(escapes)
 
 /* What one kind may do, and the others not. */
 static void do_map(void) { mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
@@ -757,7 +758,7 @@ static const struct {
 	{ do_barrier,	SERVICE },
 };
 
-#define NR_OWN		(sizeof(own) / sizeof(own[0]))
+#define NR_OWN		ARRAY_SIZE(own)
 
 static void run_and_leave(void *fn)
 {
@@ -835,7 +836,7 @@ static void (*const of_launcher[])(void) = {
 	try_module,
 };
 
-#define NR_OF_LAUNCHER	(sizeof(of_launcher) / sizeof(of_launcher[0]))
+#define NR_OF_LAUNCHER	ARRAY_SIZE(of_launcher)
 
 /* The first half of the loop; in the second nothing is loaded. */
 START_TEST(escapes_end_the_launcher)
