@@ -32,7 +32,7 @@ help:
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
 	@echo 'make check-deb   install what make deb made in a Debian 12, boot that and use it'
 	@echo 'make install   install the daemons below DESTDIR'
-	@echo 'make lint      static checks of scripts and of the kernel code'
+	@echo 'make lint      static checks: shell, Python, C, headers, commit messages'
 	@echo 'make clean     remove everything built but the kernel trees'
 
 deps:
@@ -102,13 +102,8 @@ bench: kernels image
 	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@tests/bench/run
 
-# Every shell script; what is in ring 0, by the kernel's own rules. Ignored: KSPLIT_STATS and SHADOW_FIELD_*, lists; what
-# vmenter.S declares nowhere; asm goto; __initconst of an array of const pointers.
 lint: tree
-	@git ls-files scripts tests .ci | xargs grep -lE '^#!/bin/(ba)?sh' | \
-		xargs shellcheck -x -S warning -P SCRIPTDIR -P tests/system -P tests/guests -P tests/virsh -P tests
-	@cd build/linux-split && perl scripts/checkpatch.pl --terse -q --no-summary --no-tree --max-line-length=100 \
-		--ignore COMPLEX_MACRO,TRAILING_SEMICOLON,AVOID_EXTERNS,SPACING,INIT_ATTRIBUTE -f ../../kvm-split/*.h ../../kvm-split/*/*.[ch]
+	@scripts/lint
 
 # Where the programs go, and what is read or shown with them.
 install:

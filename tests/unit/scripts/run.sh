@@ -193,5 +193,54 @@ check "$dev is after 1.2.2" dpkg --compare-versions "$dev" gt 1.2.2
 echo 1.2.3 > "$dir/VERSION"
 check 'a release is what VERSION says' [ "$("$dir/scripts/version")" = 1.2.3 ]
 
+# --- lint: commit messages and headers, in a repository of its own -------------------
+
+repo=$dir/repo
+mkdir -p "$repo/scripts" "$repo/vmm-daemon" "$repo/tests"
+cp "$top/scripts/lint" "$repo/scripts/"
+printf 'kern-headers:\n\t@echo vmm-daemon/kernel.h\n' > "$repo/vmm-daemon/Makefile"
+export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+git -C "$repo" init -q
+git -C "$repo" commit -q --allow-empty -m 'a long time ago'
+git -C "$repo" rev-parse HEAD > "$repo/scripts/commits.base"
+lint() { "$repo/scripts/lint" "$@" > "$dir/lint.out" 2>&1; }
+
+# message TEXT: whether lint takes a commit with that message
+message()
+{
+	git -C "$repo" commit -q --allow-empty -m "$1"
+	lint commits
+	result=$?
+	git -C "$repo" reset -q --soft HEAD~
+	return $result
+}
+
+long=$(printf '%072d' 0)
+check 'messages of before the base are left alone' lint commits
+check 'a subject and a body' message 'tests: what changes
+
+Why it changes.'
+check 'no body' not message 'tests: what changes'
+check 'no body but a trailer' not message 'tests: what changes
+
+Signed-off-by: T <t@t>'
+check 'a subject of more than 72 columns' not message "tests: $long
+
+Why."
+check 'a subject without a component' not message 'what changes
+
+Why.'
+check 'a line of more than 100 columns' not message "tests: what changes
+
+$long $long"
+
+echo 'static inline int f(size_t n) { return n > 1; }' > "$repo/tests/alone.h"
+git -C "$repo" add -A
+check 'a header that needs another one' not lint headers
+check 'is named' grep -qx 'tests/alone.h does not compile alone' "$dir/lint.out"
+sed -i '1i #include <stddef.h>' "$repo/tests/alone.h"
+check 'one that does not' lint headers
+
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]
