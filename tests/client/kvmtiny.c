@@ -766,7 +766,7 @@ static void on_alarm(int sig)
 /*
  * A guest that spins is interrupted by a signal: -EINTR, run state intact.  It
  * spins with interrupts on: the emulator keeps host interrupts masked over a
- * VM entry with RFLAGS.IF clear on both sides (docs/testbed.md).
+ * VM entry with RFLAGS.IF clear on both sides (docs/emulator.md).
  */
 static void test_signal(unsigned long n)
 {
