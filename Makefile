@@ -12,7 +12,7 @@ HEAVY := scripts/heavy
 export KERNEL
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -23,6 +23,7 @@ help:
 	@echo 'make demo      boot a guest in unmodified QEMU on the split kernel, and compare;'
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
+	@echo 'make check-debug   run some system tests on the debug kernel: lockdep, KASAN, UBSAN; TESTS=... : others'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
 	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
@@ -71,6 +72,11 @@ demo: kernels image
 check: kernels image selftests
 	@[ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
 	@tests/run $(TESTS)
+
+# Those that reach most of the stub; not in CI, see docs/HACKING.md.
+DEBUG_TESTS := clean-log clients front hostile memory no-launcher
+check-debug:
+	@$(MAKE) --no-print-directory KERNEL=debug check TESTS='$(or $(TESTS),$(DEBUG_TESTS))'
 
 check-virsh: kernels image
 	@$(MAKE) --no-print-directory daemon
