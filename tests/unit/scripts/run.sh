@@ -242,5 +242,22 @@ check 'is named' grep -qx 'tests/alone.h does not compile alone' "$dir/lint.out"
 sed -i '1i #include <stddef.h>' "$repo/tests/alone.h"
 check 'one that does not' lint headers
 
+# --- demo-summary: numbers and names ------------------------------------------------
+
+mkdir -p "$dir/split" "$dir/stock"
+printf '#define EXIT_REASON_EPT_VIOLATION       48\n#define EXIT_REASON_CPUID               10\n' > "$dir/vmx.h"
+printf 'kvm-split/   5000 of 6000\nlinux-patches/   300 of 600\n' > "$dir/tcb"
+echo 'instructions_command 1000' > "$dir/stock/counts"
+echo 'instructions_command 1500' > "$dir/split/counts"
+printf 'exits 400\nexit_48 300\nexit_48_ring0 300\nexit_10 100\nexit_10_ring0 0\n' > "$dir/split/kvm-split.stats"
+"$top/scripts/demo-summary" "$dir/vmx.h" "$dir/tcb" "$dir/split" "$dir/stock" > "$dir/summary" 2>&1
+check 'a summary' [ $? = 0 ]
+check 'exits in ring 0' grep -qE '^  ept violation +300 +75.0 %  #{30}$' "$dir/summary"
+check 'exits of the worker' grep -qE '^  cpuid +100 +25.0 %  \+{10}$' "$dir/summary"
+check 'what it costs' grep -q '1.50 times as many' "$dir/summary"
+check 'what it shows' grep -q '5,000 lines' "$dir/summary"
+echo 'exits 0' > "$dir/split/kvm-split.stats"
+check 'without exits there is none' not "$top/scripts/demo-summary" "$dir/vmx.h" "$dir/tcb" "$dir/split" "$dir/stock"
+
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"
 [ $failures = 0 ]
