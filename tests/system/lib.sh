@@ -14,12 +14,13 @@ if [ "$kernel" = stock ]; then
 	exit 77
 fi
 
-# testbed KERNEL ARG...: one run, named after the test
+# testbed KERNEL ARG...: one run, named after the test; the jobs are in /jobs/
 testbed()
 {
 	k=$1
 	shift
-	"$root/scripts/testbed" run --kernel "$k" --name "$me-$k" "$@"
+	"$root/scripts/testbed" run --kernel "$k" --name "$me-$k" --add "$root/tests/system/jobs:/jobs" \
+		--add "$root/tests/results.sh:/jobs/results.sh" "$@"
 }
 
 fail()
