@@ -15,7 +15,7 @@ LOGS = os.path.join(ROOT, 'build/log/tests')
 
 
 def client(name):
-    """The path of a program of tests/client/ or tests/guest/, built now."""
+    """The path of a program of tests/client/ or tests/inguest/, built now."""
     return subprocess.run(['sh', '-c', f'root={ROOT}; . {ROOT}/tests/client/lib.sh; client {name}'],
                           check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 

@@ -81,7 +81,7 @@ quit()
 	until_ok 20 gone "$1" > /dev/null || pkill -9 -f "path=$work/$1 "
 }
 
-# The guest of tests/guest/mem.c. last NAME: the last round that it is done with
+# The guest of tests/inguest/mem.c. last NAME: the last round that it is done with
 last() { said "$1" | sed -n 's/^mem: \([0-9]*\) ok$/\1/p' | tail -n 1; }
 # goes_on NAME AFTER [SECONDS]: the guest's rounds go on, and its memory is right
 goes_on()
@@ -106,7 +106,7 @@ migrate()
 }
 
 # l1 NAME KERNEL WORDS [OPTION...]: a guest that is a host; its root disk is this
-# machine's, read-only, its init tests/guest/l1
+# machine's, read-only, its init tests/inguest/l1
 l1()
 {
 	l1_name=$1
