@@ -580,15 +580,19 @@ static pid_t worker_pid;
 static uint8_t *ram;
 static struct words done;	/* what the last call brought */
 
-static int64_t act(int what, int64_t a, int64_t b, int64_t c, int64_t d)
+static int64_t act(int what, const char *name, int64_t a, int64_t b, int64_t c, int64_t d)
 {
 	done = (struct words){ { what, a, b, c, d } };
+	tried("%s(%#llx, %#llx, %#llx, %#llx), which did not return", name, (long long)a, (long long)b,
+	      (long long)c, (long long)d);
 	CHECK(!ioctl(vm, TST_DO, &done));
+	snprintf(strchr(last_tries[0], ')') + 1, 32, " = %lld (%#llx)", (long long)done.w[0],
+		 (long long)done.w[0]);
 	return done.w[0];
 }
 
 #define DO(what, ...)	DO_(what, ##__VA_ARGS__, 0, 0, 0, 0)
-#define DO_(what, a, b, c, d, ...)	act(DO_##what, a, b, c, d)
+#define DO_(what, a, b, c, d, ...)	act(DO_##what, #what, a, b, c, d)
 
 static int set_slot_of(int key, uint64_t gpa, void *addr, uint64_t size, uint32_t flags)
 {
