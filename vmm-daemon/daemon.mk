@@ -6,7 +6,7 @@
 objs_of = $(call obj,$(wildcard $(D)/$(1)/*.c))
 common	= $(patsubst %,$(O)/common/%.o,$(1))
 
-WORKER_OBJS := $(call objs_of,worker) $(call common,confine daemon)
+WORKER_OBJS := $(call objs_of,worker) $(call common,confine daemon options)
 
 # Static: a worker starts where there is no file, and in fewer instructions.
 $(O)/kvm-vmm $(O)/tests/kvm-vmm-tries: PIE := -static-pie
@@ -23,11 +23,11 @@ $(O)/tests/kvm-vmm-tries: $(WORKER_OBJS) $(O)/tests/confined.o $(LIBKVM) $(LDS)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM) -Wl,--wrap=serve_session,--wrap=confine_calls
 
-$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,confine config daemon)
+$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config daemon options spawn)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,confine config daemon)
+$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon options spawn)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 

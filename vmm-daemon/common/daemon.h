@@ -31,6 +31,14 @@ void logm(int level, const char *fmt, ...)
 void __attribute__((noreturn, format(printf, 2, 3)))
 die(int status, const char *fmt, ...);
 
+/* What a getopt_long() loop does with --help, --version and mistakes. */
+#define OPTIONS_COMMON							\
+	{ "help",    no_argument, NULL, 'h' },				\
+	{ "version", no_argument, NULL, 'V' },				\
+	{ }
+void __attribute__((noreturn))
+common_option(int option, const char *program, const char *usage);
+
 /* Tell systemd, if it asked to be told; sd_notify(3) has the words. */
 int notify_open(void);
 void notify(int fd, const char *state);

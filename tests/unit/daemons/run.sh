@@ -121,7 +121,10 @@ printf x >&8
 sleep 2
 n=$(($(wc -l < "$dir/started") - 3))
 check "backs off ($n starts in 2 s)" test "$n" -ge 2 -a "$n" -le 6
-check 'says so' grep -q 'worker failed (2 in a row)' "$dir/log"
+check 'says so' grep -q 'worker failed (2 in a row), next start in 200 ms' "$dir/log"
+# The one that was killed above counts, too.
+n=$(grep -c 'worker failed' "$dir/log")
+check 'counts each failure once' test "$n" -le $(($(wc -l < "$dir/started") - 3 + 1))
 rm "$dir/broken"
 before=$(wc -l < "$dir/started")
 check 'recovers' until_true 10 lines "$dir/started" $((before + 1))
@@ -149,9 +152,43 @@ pids+=("${workers[@]}")
 check 'a delay that is none' status_is 64 \
 	"$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --spare-delay -1
 
-# A tenant that ends: POLLHUP.
-check 'ends with the tenant' status_is 0 timeout 10 bash -c \
-	"sleep 0.3 | '$bin/kvm-vmmd' --tenant-fd 0 --uid 7 --worker '$dir/worker'"
+# Nobody comes: it ends. One spare worker is nobody, two workers are a client.
+: > "$dir/started"
+check 'ends when idle' status_is 0 timeout 10 \
+	"$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --worker "$dir/worker" --idle 1
+"$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --worker "$dir/worker" --spare-delay 0 --idle 1 2> "$dir/log" &
+vmmd=$!
+pids+=("$vmmd")
+printf xx >&8
+check 'a worker and a spare one' until_true 5 lines "$dir/started" 2
+sleep 1.5
+check 'does not end while one serves' kill -0 $vmmd
+mapfile -t workers < "$dir/started"
+pids+=("${workers[@]}")
+kill "${workers[0]:-}"
+check 'ends afterwards' until_true 5 grep -q '<6>tenant 7: no client for 1 s: ending' "$dir/log"
+wait $vmmd
+check 'with status 0' test $? = 0
+
+# A tenant that wants workers without end gets a burst, and then so many a second.
+cat > "$dir/quick" << EOF
+#!/bin/sh
+echo >> "$dir/quick.started"
+head -c 1 <&\$2 > /dev/null
+printf R >&\$4
+EOF
+chmod +x "$dir/quick"
+"$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --worker "$dir/quick" --spare-delay 0 --start-rate 1 2> "$dir/log" &
+vmmd=$!
+pids+=("$vmmd")
+printf '%070d' 0 >&8
+check 'a burst' until_true 20 lines "$dir/quick.started" 64
+check 'is told' until_true 5 one_line 'workers are asked for faster than 1 a second' "$dir/log"
+check 'then one by one' status_is 1 lines "$dir/quick.started" 70
+kill -TERM $vmmd
+wait $vmmd
+# What nobody took.
+read -r -t 0.1 -N 100 _ <&8
 
 # ----------------------------------------------------------------- launcher
 

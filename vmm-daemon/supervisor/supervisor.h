@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the files of kvm-vmmd:
+ *
+ *	options.c	the command line
+ *	starter.c	how a worker comes to be
+ *	workers.c	those that start, that are ready, that died
+ *	supervisor.c	set-up and what wakes it up
+ */
+#ifndef KSPLIT_SUPERVISOR_H
+#define KSPLIT_SUPERVISOR_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "common/backoff.h"
+#include "common/confine.h"
+#include "common/spawn.h"
+
+#define NR_RECENT	32
+#define MAX_PASSED	16	/* words for a worker */
+
+struct supervisor {
+	int tenant;
+	int signals;
+	int notify;		/* -1: nobody to tell */
+	char worker[PATH_MAX];
+	char *for_worker[MAX_PASSED + 1];	/* options, NULL at the end */
+	int nr_for_worker;
+	int program;		/* the worker's, for a file system that has none */
+	int no_overcommit;	/* vm.overcommit_memory is 2 */
+	struct starter starter;
+
+	/* users of workers; uid_first -1: not used */
+	long long uid_first, uid_last, uid_next;
+	pid_t holder[TENANT_UIDS];	/* of each of them, 0: nobody */
+	unsigned char old[TENANT_UIDS];	/* an earlier supervisor's worker may have it */
+
+	pid_t starting;		/* 0: none */
+	int ready;		/* read end of its pipe, -1 */
+	long long deadline;	/* when it is stuck, ms */
+	int nr_living;		/* workers, the starting and the spare one included */
+	int spare;		/* one of them waits for a client */
+
+	struct backoff backoff;
+	struct pace pace;
+	long long told_of_pace;	/* when it was logged, ms */
+	long long spare_delay;	/* ms */
+	long long spare_at;	/* when a spare is due, ms; 0: none is missed */
+	long long idle;		/* how long it may serve nobody, ms; 0: for ever */
+	long long idle_since;	/* ms */
+
+	/* workers that are not known to be good yet */
+	struct {
+		pid_t pid;	/* 0: none, or counted as failed */
+		long long started;	/* ms */
+	} recent[NR_RECENT];
+	unsigned int next_recent;
+};
+
+/* options.c */
+void parse_options(struct supervisor *s, int argc, char **argv);
+void pass(struct supervisor *s, char *word);
+
+/* starter.c */
+void start_starter(const struct supervisor *s, struct starter *ret);
+pid_t order_worker(const struct supervisor *s, long long uid, int ready);
+
+/* workers.c */
+void start_worker(struct supervisor *s);
+void on_ready(struct supervisor *s);
+void on_stuck(struct supervisor *s);
+void on_worker_end(struct supervisor *s, pid_t pid, int status);
+int is_idle(const struct supervisor *s);
+
+#endif /* KSPLIT_SUPERVISOR_H */
