@@ -773,31 +773,48 @@ const struct settings *config_settings(const struct config *c, const char *name)
 	return &c->defaults;
 }
 
-static int in_list(char *const *list, const char *name, char *const *groups)
+/**
+ * config_has_tenant() - is there a file for this tenant?
+ * @c:		the configuration
+ * @name:	user, or the number of one without a name
+ */
+int config_has_tenant(const struct config *c, const char *name)
 {
-	char *const *g;
+	return config_settings(c, name) != &c->defaults;
+}
+
+/* 1, 0, or -1: it depends on a group of which is_member() cannot tell. */
+static int in_list(char *const *list, const char *name, config_member_t is_member,
+		   const void *context)
+{
+	int r, unsure = 0;
 
 	for (; *list; list++) {
 		if (!strcmp(*list, "*") || !strcmp(*list, name))
 			return 1;
-		for (g = groups; **list == '@' && *g; g++)
-			if (!strcmp(*list + 1, *g))
-				return 1;
+		r = **list == '@' ? is_member(*list + 1, context) : 0;
+		if (r > 0)
+			return 1;
+		unsure |= r;
 	}
-	return 0;
+	return unsure;
 }
 
 /**
  * config_allows() - may this user have virtual machines?
  * @c:		the configuration
  * @name:	user
- * @groups:	names of the user's groups, NULL at the end
+ * @is_member:	tells of which groups the user is a member
+ * @context:	for @is_member
+ *
+ * Where @is_member cannot tell, the user may not.
  *
  * Return: 1 or 0.
  */
-int config_allows(const struct config *c, const char *name, char *const *groups)
+int config_allows(const struct config *c, const char *name, config_member_t is_member,
+		  const void *context)
 {
-	if (c->denied && in_list(c->denied, name, groups))
+	if (c->denied && in_list(c->denied, name, is_member, context))
 		return 0;
-	return !c->users || in_list(c->users, name, groups);
+	return !c->users || in_list(c->users, name, is_member, context) > 0;
 }

@@ -64,12 +64,23 @@ struct config {
 
 typedef void (*config_report_t)(const char *line);
 
+/**
+ * typedef config_member_t - is the user in question in a group?
+ * @group:	name
+ * @context:	of config_allows()
+ *
+ * Return: 1, 0, or -1: that cannot be told.
+ */
+typedef int (*config_member_t)(const char *group, const void *context);
+
 int config_load(const char *file, struct config *ret, config_report_t report);
 int config_check(const char *file, config_report_t report);
 void config_keep(struct config *new, const struct config *old);
 void config_free(struct config *c);
 const struct settings *config_settings(const struct config *c, const char *name);
-int config_allows(const struct config *c, const char *name, char *const *groups);
+int config_has_tenant(const struct config *c, const char *name);
+int config_allows(const struct config *c, const char *name, config_member_t is_member,
+		  const void *context);
 const char *config_feature_name(unsigned int bit);
 
 #endif /* KSPLIT_CONFIG_H */

@@ -75,6 +75,17 @@ static struct config load(int want)
 	return c;
 }
 
+/* Of the groups that @context lists; of "ghost" nobody can tell. */
+static int is_member(const char *group, const void *context)
+{
+	char *const *g;
+
+	for (g = context; *g; g++)
+		if (!strcmp(*g, group))
+			return 1;
+	return strcmp(group, "ghost") ? 0 : -1;
+}
+
 static int hidden(const struct settings *s, unsigned int bit)
 {
 	return s->hidden[bit / 32] >> (bit % 32) & 1;
@@ -96,7 +107,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(c.defaults.n[CONFIG_NESTED], 1);
 	ck_assert_int_eq(c.defaults.n[CONFIG_LOG_LEVEL], L_INFO);
 	ck_assert_str_eq(c.defaults.policy_socket, "");
-	ck_assert(config_allows(&c, "anybody", groups));
+	ck_assert(config_allows(&c, "anybody", is_member, groups));
 	ck_assert_ptr_eq(config_settings(&c, "anybody"), &c.defaults);
 	ck_assert_uint_eq(nr_complaints, 0);
 	config_free(&c);
@@ -137,11 +148,11 @@ START_TEST(all_keys)
 	ck_assert(hidden(s, 0) && hidden(s, 1) && !hidden(s, 2));
 	ck_assert(hidden(s, 9 * 32 + 5));
 	ck_assert_str_eq(config_feature_name(9 * 32 + 5), "avx2");
-	ck_assert(config_allows(&c, "alice", none));
-	ck_assert(!config_allows(&c, "bob", none));
-	ck_assert(config_allows(&c, "bob", kvm));
-	ck_assert(!config_allows(&c, "mallory", kvm));
-	ck_assert(!config_allows(&c, "kvm", none));
+	ck_assert(config_allows(&c, "alice", is_member, none));
+	ck_assert(!config_allows(&c, "bob", is_member, none));
+	ck_assert(config_allows(&c, "bob", is_member, kvm));
+	ck_assert(!config_allows(&c, "mallory", is_member, kvm));
+	ck_assert(!config_allows(&c, "kvm", is_member, none));
 	config_free(&c);
 }
 END_TEST
@@ -153,16 +164,53 @@ START_TEST(nobody_and_everybody)
 
 	put(provider, "users: []\n");
 	c = load(0);
-	ck_assert(!config_allows(&c, "alice", none));
+	ck_assert(!config_allows(&c, "alice", is_member, none));
 	config_free(&c);
 	put(provider, "users: [ '*' ]\ndeny: [ bob ]\n");
 	c = load(0);
-	ck_assert(config_allows(&c, "alice", none));
-	ck_assert(!config_allows(&c, "bob", none));
+	ck_assert(config_allows(&c, "alice", is_member, none));
+	ck_assert(!config_allows(&c, "bob", is_member, none));
 	config_free(&c);
 	put(provider, "deny: [ '*' ]\n");
 	c = load(0);
-	ck_assert(!config_allows(&c, "alice", none));
+	ck_assert(!config_allows(&c, "alice", is_member, none));
+	config_free(&c);
+}
+END_TEST
+
+/* Where the user database does not tell, the user may not. */
+START_TEST(groups_that_cannot_be_told)
+{
+	char *none[] = { NULL }, *kvm[] = { "kvm", NULL };
+	struct config c;
+
+	put(provider, "deny: [ '@ghost', '@games' ]\n");
+	c = load(0);
+	ck_assert(!config_allows(&c, "alice", is_member, none));
+	config_free(&c);
+	put(provider, "users: [ '@ghost', '@kvm' ]\n");
+	c = load(0);
+	ck_assert(!config_allows(&c, "alice", is_member, none));
+	ck_assert(config_allows(&c, "alice", is_member, kvm));
+	config_free(&c);
+}
+END_TEST
+
+/* A user without a name has a file by number. */
+START_TEST(by_number)
+{
+	struct config c;
+
+	put(tenant, "max-vms: 3\n");
+	snprintf(tenant, sizeof(tenant), "%s/65001.conf", tenants);
+	put(tenant, "max-vmz: 3\n");
+	c = load(0);
+	ck_assert(config_has_tenant(&c, "alice"));
+	/* Also if it cannot be used: the reason for the refusal is another one. */
+	ck_assert(config_has_tenant(&c, "65001"));
+	ck_assert(!config_has_tenant(&c, "65002"));
+	ck_assert_int_eq(config_settings(&c, "alice")->n[CONFIG_MAX_VMS], 3);
+	ck_assert_ptr_null(config_settings(&c, "65001"));
 	config_free(&c);
 }
 END_TEST
@@ -506,6 +554,8 @@ int main(void)
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, all_keys);
 	tcase_add_test(t, nobody_and_everybody);
+	tcase_add_test(t, groups_that_cannot_be_told);
+	tcase_add_test(t, by_number);
 	tcase_add_test(t, ceilings);
 	tcase_add_loop_test(t, provider_is_bad, 0, ARRAY_SIZE(bad_provider));
 	tcase_add_loop_test(t, tenant_is_bad, 0, ARRAY_SIZE(bad_tenant));

@@ -74,6 +74,7 @@ status_is()	# STATUS COMMAND...
 
 for prog in kvm-vmmd kvm-split-launcher; do
 	check "$prog --help" status_is 0 "$bin/$prog" --help
+	check "$prog --version" test "$("$bin/$prog" --version 2>&1)" = "$prog (kvm-split) $(cat ../../../VERSION)"
 	check "$prog --nonsense" status_is 64 "$bin/$prog" --nonsense
 done
 check 'kvm-vmmd without a tenant' status_is 64 "$bin/kvm-vmmd" --uid 1
@@ -221,10 +222,12 @@ EOF
 	export SHIM_LOG=$dir/shim
 	mkdir -p "$dir/etc/tenants.d"
 	cat > "$dir/etc/kvm-split.conf" << EOF
-max-tenants: 2
+max-tenants: 4
 defaults: { max-vms: 5 }
-deny: [ games ]
+deny: [ games, "@g299", "@ghost" ]
 EOF
+	# Files of users without a name.
+	echo 'max-vms: 7' | tee "$dir"/etc/tenants.d/{65001,3000000000,77}.conf > /dev/null
 	LD_PRELOAD=$2/shim.so "$bin/kvm-split-launcher" --device "$dir/control" \
 		--supervisor "$dir/supervisor" --run-dir "$dir/rundir" --fork \
 		--config "$dir/etc/kvm-split.conf" 2> "$dir/log2" &
@@ -240,8 +243,30 @@ EOF
 	want 0
 	sleep 0.3
 	check 'one supervisor per user' lines "$dir/supervised" 1
-	want 65000
-	check 'unknown user refused' until_true 5 grep -qx 'deny 65000 13' "$dir/shim"
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		want 65000
+	done
+	check 'unknown user refused' until_true 5 count_is 9 '^deny 65000 13$' "$dir/shim"
+	check 'and logged once' one_line 'uid 65000: refused' "$dir/log2"
+	# A worker of an earlier supervisor.
+	setpriv --reuid 2016640265 --regid 2016640265 --clear-groups sleep 1000 &
+	pids+=("$!")
+	check 'user who runs' until_true 5 test "$(stat -c %u /proc/$!)" = 2016640265
+	want 65001
+	check 'user without a name, but a file' until_true 5 grep -qx 'bind 65001 7' "$dir/shim"
+	check 'numbers in use are told' until_true 5 grep -q -- '--uid 65001 .* --used-uids 2016640265$' \
+		"$dir/supervisor.args"
+	want 3000000000
+	check 'high number' until_true 5 grep -qx 'bind 3000000000 7' "$dir/shim"
+	check 'below those of systemd' until_true 5 \
+		grep -qx '3000000000 2147238400 2147238400 2147238400 1' "$dir/supervised"
+	want 77
+	check 'number that an account has' until_true 5 grep -qx 'deny 77 13' "$dir/shim"
+	check 'says so' grep -q '77: refused: another account has user or group id 2000019712' "$dir/log2"
+	want "$(id -u backup)"
+	check 'denied by the last of 300 groups' until_true 5 grep -qx "deny $(id -u backup) 13" "$dir/shim"
+	want "$(id -u list)"
+	check 'denied, as a group has no name' until_true 5 grep -qx "deny $(id -u list) 13" "$dir/shim"
 	want 2000000000
 	want "$(id -u games)"
 	check 'denied user refused' until_true 5 grep -qx "deny $(id -u games) 13" "$dir/shim"
@@ -253,7 +278,7 @@ EOF
 
 	# A configuration that changes.
 	config=$dir/etc/tenants.d/root.conf
-	check 'default settings' grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --worker-uids 2000000001-2000000255' \
+	check 'default settings' until_true 5 grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --worker-uids 2000000001-2000000255' \
 		"$dir/supervisor.args"
 	printf 'nested: no\nmax-vms: 3\nmax-memory: 1G\nhide-cpu-features: [ fpu, vme ]\n' > "$config"
 	kill -HUP $launcher
@@ -318,6 +343,7 @@ EOF
 #!/bin/bash
 echo "\$*" >> "$dir/systemctl.log"
 [ ! -e "$dir/no-systemctl" ] || exit 4
+[ "\$3" != kvm-vmmd@bin.service ] || exit 0
 name=\${3#kvm-vmmd@}
 SHIM_LOG=$dir/shim NOTIFY_SOCKET=$dir/notify "$bin/kvm-split-launcher" --supervisor "$dir/supervisor" \\
 	--run-dir "$dir/rundir" --instance "\$(printf "\${name%.service}")" < /dev/null >> "$dir/log4" 2>&1 &
@@ -332,14 +358,21 @@ EOF
 	pids+=("$launcher")
 	check 'ready again' until_true 5 test -e "$dir/rundir/ready"
 	check 'socket of root alone' test "$(stat -c %a:%u "$dir/rundir/launcher")" = 600:0
+	# One that does not come.
+	want 2
+	# The kernel has no second descriptor before the last one is closed.
+	: > "$dir/shim.bound"
 	want 33
 	check 'service asked for' until_true 5 grep -qxF \
 		'start --quiet kvm-vmmd@www\x2ddata.service' "$dir/systemctl.log"
+	sleep 0.5
+	check 'which waits' lines "$dir/supervised" 0
+	rm "$dir/shim.bound"
 	check 'service runs' until_true 5 grep -qx '33 2000008448 2000008448 2000008448 1' "$dir/supervised"
 	want 33
 	want 33
 	sleep 0.5
-	check 'one service per user' lines "$dir/systemctl.log" 1
+	check 'one service per user' count_is 1 www "$dir/systemctl.log"
 	check 'instance of a user who has one' status_is 77 "$bin/kvm-split-launcher" \
 		--run-dir "$dir/rundir" --instance www-data
 	check 'instance of nobody' status_is 77 "$bin/kvm-split-launcher" \
@@ -359,6 +392,8 @@ EOF
 	want 0
 	sleep 0.2
 	check 'not at once again' lines "$dir/systemctl.log" "$n"
+	check 'service does not come' until_true 15 grep -q 'bin: its service did not start' "$dir/log3"
+	check 'who waits for it is refused' until_true 5 grep -qx 'deny 2 16' "$dir/shim"
 	kill -TERM $launcher
 	wait $launcher
 	kill "$(supervisor_of 33)"

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When a start is allowed, which users a tenant has, which refusals are logged.
+ * Nothing here waits: the tests tell the time.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/backoff.h"
+#include "common/confine.h"
+#include "launcher/launcher.h"
+
+/* ------------------------------------------------------------ back-off --- */
+
+START_TEST(doubles)
+{
+	static const long long want[] = { 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000 };
+	struct backoff b = { .min = 100, .max = 10000 };
+	long long now = 5000;
+	size_t i;
+
+	ck_assert_int_eq(backoff_left(&b, now), 0);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		ck_assert_int_eq(backoff_fail(&b, now), want[i]);
+		ck_assert_int_eq(backoff_left(&b, now), want[i]);
+		ck_assert_int_eq(backoff_left(&b, now + want[i] - 1), 1);
+		ck_assert_int_eq(backoff_left(&b, now + want[i]), 0);
+		now += want[i];
+	}
+	ck_assert_uint_eq(b.failures, i);
+	backoff_reset(&b);
+	ck_assert_int_eq(backoff_fail(&b, now), 100);
+}
+END_TEST
+
+START_TEST(never_overflows)
+{
+	struct backoff b = { .min = 500, .max = 60000 };
+	int i;
+
+	for (i = 0; i < 100000; i++)
+		ck_assert_int_le(backoff_fail(&b, i), 60000);
+	ck_assert_int_eq(backoff_left(&b, i - 1), 60000);
+}
+END_TEST
+
+START_TEST(burst_then_rate)
+{
+	struct pace p = { .cost = 100, .burst = 5 };
+	long long now = 1000;
+	int i, n;
+
+	for (n = 0; n < 50 && !pace_left(&p, now); n++)
+		pace_take(&p, now);
+	ck_assert_int_eq(n, 5);
+	ck_assert_int_eq(pace_left(&p, now), 100);
+	/* One for each 100 ms from now on, */
+	for (i = 0; i < 10; i++) {
+		now += pace_left(&p, now);
+		ck_assert_int_eq(pace_left(&p, now), 0);
+		pace_take(&p, now);
+		ck_assert_int_eq(pace_left(&p, now), 100);
+	}
+	ck_assert_int_eq(now, 2000);
+	/* and the whole burst again after a pause, no more after a long one. */
+	now += 1000000;
+	for (n = 0; n < 50 && !pace_left(&p, now); n++)
+		pace_take(&p, now);
+	ck_assert_int_eq(n, 5);
+}
+END_TEST
+
+START_TEST(no_rate)
+{
+	struct pace p = { .cost = 0, .burst = 5 };
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		ck_assert_int_eq(pace_left(&p, 7), 0);
+		pace_take(&p, 7);
+	}
+}
+END_TEST
+
+/* --------------------------------------------------------------- users --- */
+
+static const uint64_t bases[] = {
+	65536, 70000, 524287, 524288, 1000000000, 2000000000, 2147352575, 2147352576,
+	3000000000, 4294901759,
+};
+
+static const uid_t uids[] = {
+	0, 1, 1000, 65534, 524288, 575147, 575148, 575596, 8964267, 1234567890, 2147483647,
+	4000000000, 4294967293,
+};
+
+#define NR(array) ((int)(sizeof(array) / sizeof(array[0])))
+
+/* Of every tenant: inside the range, and not systemd's foreign users'. */
+START_TEST(in_range)
+{
+	const uint64_t base = bases[_i];
+	unsigned int place;
+	int i;
+
+	ck_assert_uint_gt(ids_end(base), base);
+	for (i = 0; i < NR(uids); i++)
+		for (place = 0; place < MAX_TENANTS; place++) {
+			uint64_t first = ids_first(base, uids[i], place);
+
+			if (!first)
+				continue;
+			ck_assert_uint_ge(first, base);
+			ck_assert_uint_le(first + TENANT_UIDS, ids_end(base));
+			ck_assert(first + TENANT_UIDS <= 2147352576 || base >= 2147352576);
+		}
+}
+END_TEST
+
+/* No two users have a number in common, unless it is the same place at two times. */
+START_TEST(disjoint)
+{
+	const uint64_t base = bases[_i];
+	int i, j;
+
+	for (i = 0; i < NR(uids); i++)
+		for (j = 0; j < i; j++) {
+			uint64_t a = ids_first(base, uids[i], 3), b = ids_first(base, uids[j], 4);
+
+			if (a && b)
+				ck_assert_msg(a + TENANT_UIDS <= b || b + TENANT_UIDS <= a,
+					      "base %lu: uids %u and %u", base, uids[i], uids[j]);
+		}
+}
+END_TEST
+
+START_TEST(default_base)
+{
+	ck_assert_uint_eq(ids_end(2000000000), 2147352576);
+	ck_assert_uint_eq(ids_first(2000000000, 1001, 9), 2000000000 + 256 * 1001);
+	/* The last one with numbers of its own, and the next. */
+	ck_assert(!ids_by_place(2000000000, 575147));
+	ck_assert_uint_eq(ids_first(2000000000, 575147, 9), 2000000000 + 256ull * 575147);
+	ck_assert(ids_by_place(2000000000, 575148));
+	ck_assert_uint_eq(ids_first(2000000000, 575148, MAX_TENANTS - 1), 2147352576 - 256);
+}
+END_TEST
+
+START_TEST(living)
+{
+	const uid_t first = 2000000000 + 256 * 54321;
+	unsigned char used[TENANT_UIDS];
+	pid_t pid;
+	char c;
+	int go[2], i;
+
+	if (getuid())
+		return;
+	ck_assert_int_eq(ids_living(first, used), 0);
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();
+	if (!pid) {
+		if (setuid(first + 7) < 0)
+			_exit(1);
+		close(STDERR_FILENO);
+		if (write(go[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	ck_assert_int_eq(read(go[0], &c, 1), 1);
+	ck_assert_int_eq(ids_living(first, used), 1);
+	for (i = 0; i < TENANT_UIDS; i++)
+		ck_assert_int_eq(used[i], i == 7);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ck_assert_int_eq(ids_living(first, NULL), 0);
+}
+END_TEST
+
+/* ----------------------------------------------------------- refusals ---- */
+
+START_TEST(said_once)
+{
+	unsigned int unsaid = 99, n = 0, i;
+
+	for (i = 0; i < 10000; i++)
+		n += refusal_is_news(65000, 1000 + i, &unsaid);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(unsaid, 0);
+	/* Later it is news again, with the number of those between. */
+	ck_assert(refusal_is_news(65000, 1000 + 3600000, &unsaid));
+	ck_assert_uint_eq(unsaid, 9999);
+}
+END_TEST
+
+/* 600 subordinate ids that try every 10 ms for a quarter of an hour. */
+START_TEST(many_uids)
+{
+	unsigned int unsaid, said = 0, counted = 0, tries = 0;
+	long long now;
+
+	for (now = 1000; now < 901000; now += 10) {
+		tries++;
+		if (!refusal_is_news(100000 + tries % 600, now, &unsaid))
+			continue;
+		said++;
+		counted += unsaid;
+	}
+	ck_assert_uint_le(said, 16 * 16);
+	ck_assert_uint_ge(said, 16 * 14);
+	ck_assert_uint_le(said + counted, tries);
+	ck_assert_uint_ge(said + counted, tries - 600);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("common");
+	TCase *t = tcase_create("common");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_test(t, doubles);
+	tcase_add_test(t, never_overflows);
+	tcase_add_test(t, burst_then_rate);
+	tcase_add_test(t, no_rate);
+	tcase_add_loop_test(t, in_range, 0, NR(bases));
+	tcase_add_loop_test(t, disjoint, 0, NR(bases));
+	tcase_add_test(t, default_base);
+	tcase_add_test(t, living);
+	tcase_add_test(t, said_once);
+	tcase_add_test(t, many_uids);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
