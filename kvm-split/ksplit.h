@@ -148,6 +148,7 @@ struct ksplit_root {
 	u64 eptp;
 	u64 gen;			/* unique, never reused */
 	bool linear;			/* every leaf maps gpa as its slot does */
+	bool shadow;			/* the worker says that it is a nested guest's */
 	bool dead;			/* detached, freed after all CPUs left */
 	refcount_t users;		/* vCPUs that have it loaded, + the list */
 };
@@ -354,7 +355,7 @@ bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end);
  * Finds or makes the root for the worker's table at @key and stores a
  * reference to it in vcpu->root (dropping the one before).  May sleep.
  */
-int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key);
+int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key, bool shadow);
 void ksplit_root_unload(struct ksplit_vcpu *vcpu);
 /*
  * Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns
@@ -369,11 +370,9 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
 void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
-/*
- * Under mmu_lock: detaches every root / every root that is not linear, and
- * flushes the CPUs.  Returns whether there was one.
- */
-bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only);
+enum ksplit_roots { KSPLIT_ROOTS_ALL, KSPLIT_ROOTS_NONLINEAR, KSPLIT_ROOTS_SHADOW };
+/* Under mmu_lock: detaches roots and flushes the CPUs.  Returns whether there was one. */
+bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_roots which);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */
 void ksplit_ept_reap(struct ksplit_vm *vm);

@@ -15,7 +15,8 @@
  * There is no reverse map.  A root is linear while each of its leaves maps what
  * its slot has at that guest physical address: then the slot table is the
  * reverse map.  The first leaf that does not (nested guests, mostly) makes the
- * root non-linear, and an invalidation drops such a root as a whole.
+ * root non-linear, and an invalidation drops such a root as a whole.  That says
+ * nothing of whose memory a root maps: a nested guest's may be linear, too.
  *
  * Whoever takes a right out of a table, or a table out of a root, raises
  * tlb_gen and kicks before it gives up mmu_lock.  So a table that is found
@@ -170,18 +171,19 @@ static void ksplit_root_drop(struct ksplit_vm *vm, struct ksplit_root *root)
 /**
  * ksplit_ept_drop_roots - detaches roots and flushes the CPUs
  * @vm: the VM
- * @nonlinear_only: only those that are not linear
+ * @which: which of them
  *
  * Context: under mmu_lock, interrupts on.
  * Return: whether there was one; without, nothing was flushed.
  */
-bool ksplit_ept_drop_roots(struct ksplit_vm *vm, bool nonlinear_only)
+bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_roots which)
 {
 	struct ksplit_root *root, *next;
 	bool found = false;
 
 	list_for_each_entry_safe(root, next, &vm->roots, node)
-		if (!nonlinear_only || !root->linear) {
+		if (which == KSPLIT_ROOTS_ALL ||
+		    (which == KSPLIT_ROOTS_SHADOW ? root->shadow : !root->linear)) {
 			ksplit_root_drop(vm, root);
 			found = true;
 		}
@@ -209,11 +211,11 @@ void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
 		return;
 	ksplit_count(ept_zaps);
 	if (sum > KSPLIT_ZAP_MAX / max(vm->nr_roots, 1u)) {
-		ksplit_ept_drop_roots(vm, false);
+		ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
 		return;
 	}
 	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
-	if (!ksplit_ept_drop_roots(vm, true) && found)
+	if (!ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_NONLINEAR) && found)
 		ksplit_ept_flush_cpus(vm);
 }
 
@@ -291,7 +293,7 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 void ksplit_ept_destroy(struct ksplit_vm *vm)
 {
 	scoped_guard(spinlock, &vm->mmu_lock)
-		ksplit_ept_drop_roots(vm, false);
+		ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
 	ksplit_ept_reap(vm);
 }
 
@@ -336,7 +338,7 @@ static void ksplit_root_add(struct ksplit_vm *vm, struct ksplit_root *root)
 	atomic64_inc(&vm->tlb_gen);
 }
 
-static struct ksplit_root *ksplit_root_alloc(u64 key)
+static struct ksplit_root *ksplit_root_alloc(u64 key, bool shadow)
 {
 	struct ksplit_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
 
@@ -345,6 +347,7 @@ static struct ksplit_root *ksplit_root_alloc(u64 key)
 	refcount_set(&root->users, 1);
 	root->key = key;
 	root->linear = true;
+	root->shadow = shadow;
 	root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	root->grave = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!root->table || !root->grave) {
@@ -375,12 +378,13 @@ void ksplit_root_unload(struct ksplit_vcpu *vcpu)
  * ksplit_root_load - finds or makes the image of a table tree of the worker's
  * @vcpu: stores a reference in vcpu->root
  * @key: address of the root table in the worker
+ * @shadow: it maps a nested guest's memory, as the worker says that runs it first
  *
  * Context: vcpu->mutex, not in guest mode; may sleep.  Costs a comparison if
  * the root is loaded and alive.
  * Return: 0, -EINVAL (no such address), -ENOMEM.
  */
-int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key)
+int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key, bool shadow)
 {
 	struct ksplit_root *root = vcpu->root, *fresh = NULL;
 	struct ksplit_vm *vm = vcpu->vm;
@@ -406,7 +410,7 @@ int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key)
 		spin_unlock(&vm->mmu_lock);
 		if (root)
 			break;
-		fresh = ksplit_root_alloc(key);
+		fresh = ksplit_root_alloc(key, shadow);
 		if (!fresh)
 			return -ENOMEM;
 	}
@@ -705,7 +709,7 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 
 	if (copy_from_user(&f, arg, sizeof(f)))
 		return -EFAULT;
-	if (f.what > KSPLIT_FLUSH_NONLINEAR || f.pad ||
+	if (f.what > KSPLIT_FLUSH_SHADOW || f.pad ||
 	    (f.what == KSPLIT_FLUSH_BACKING && f.start > f.end))
 		return -EINVAL;
 	ksplit_count(flushes);
@@ -725,7 +729,8 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 		}
 		break;
 	default:
-		ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_NONLINEAR);
+		ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_SHADOW ? KSPLIT_ROOTS_SHADOW :
+									  KSPLIT_ROOTS_ALL);
 	}
 	spin_unlock(&vm->mmu_lock);
 	ksplit_ept_reap(vm);

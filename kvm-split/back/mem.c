@@ -870,7 +870,7 @@ static void ksplit_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 	list_for_each_entry(slot, &vm->slots, node)
 		ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
-	ksplit_ept_drop_roots(vm, false);
+	ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
 }
 
 static const struct mmu_notifier_ops ksplit_mn_ops = {

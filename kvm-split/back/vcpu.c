@@ -185,7 +185,7 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		}
 		r = ksplit_handle_work();
 		if (!r)
-			r = ksplit_root_load(vcpu, root);
+			r = ksplit_root_load(vcpu, root, vcpu->run.flags & KSPLIT_RUN_SHADOW_ROOT);
 		if (!r)
 			r = ksplit_enter(vcpu, v, e);
 		if (r == -EAGAIN)

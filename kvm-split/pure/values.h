@@ -12,7 +12,7 @@
 
 #define KSPLIT_RUN_FLAGS						\
 	(KSPLIT_RUN_FLUSH_VPID | KSPLIT_RUN_EXIT_AT_ONCE |		\
-	 KSPLIT_RUN_DEBUGREGS | KSPLIT_RUN_IBPB)
+	 KSPLIT_RUN_DEBUGREGS | KSPLIT_RUN_SHADOW_ROOT | KSPLIT_RUN_IBPB)
 
 bool ksplit_canonical(u64 va, u32 virt_bits);
 bool ksplit_xcr0_valid(u64 xcr0, u64 allowed);

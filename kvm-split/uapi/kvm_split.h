@@ -330,7 +330,7 @@ enum ksplit_flush_what {
 	KSPLIT_FLUSH_ALL,	/* every root of the VM */
 	KSPLIT_FLUSH_BACKING,	/* leaves that map window range [start, end) */
 	KSPLIT_FLUSH_ROOT,	/* one root; also when its page is freed */
-	KSPLIT_FLUSH_NONLINEAR,	/* roots that are no image of the slots (nested) */
+	KSPLIT_FLUSH_SHADOW,	/* roots that ran with KSPLIT_RUN_SHADOW_ROOT */
 };
 
 #define KSPLIT_WINDOW_FAULT	_IOWR(KSPLITIO, 0x31, struct ksplit_fault)
@@ -462,6 +462,7 @@ struct ksplit_run {
 #define KSPLIT_RUN_FLUSH_VPID	(1u << 0)	/* INVVPID this VMCS before entry */
 #define KSPLIT_RUN_EXIT_AT_ONCE	(1u << 1)	/* enter, then leave */
 #define KSPLIT_RUN_DEBUGREGS	(1u << 2)	/* load and read back DR0-3, DR6 */
+#define KSPLIT_RUN_SHADOW_ROOT	(1u << 3)	/* the EPT maps a nested guest's memory */
 #define KSPLIT_RUN_IBPB		(1u << 4)	/* a prediction barrier before entry */
 
 #define KSPLIT_EXIT_KICKED	(1u << 0)	/* a kick was consumed */

@@ -1068,7 +1068,7 @@ static void test_tlb(void)
 		int page = 2 + i % 6;
 
 		DO(LEAF, 3, leaf(page, 7));
-		CHECK(!DO(FLUSH, i % 2 ? KSPLIT_FLUSH_NONLINEAR : KSPLIT_FLUSH_ROOT, TABLES));
+		CHECK(!DO(FLUSH, i % 2 ? KSPLIT_FLUSH_SHADOW : KSPLIT_FLUSH_ROOT, TABLES));
 		if (i % 2 && page == 3)		/* it was linear */
 			CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
 		CHECK(run_filled(0) == HLT);

@@ -40,6 +40,7 @@ struct kvm_x86_ops;
 
 /* mmu_backend.c */
 void split_mmu_setup(struct kvm_x86_ops *ops);
+void split_invept(struct kvm *kvm, unsigned long root);
 
 /* vmx_backend.c */
 void split_vmx_setup(void);

@@ -15,6 +15,8 @@
 #include <linux/rculist.h>
 #include <linux/spinlock.h>
 
+#include "mmu/mmu_internal.h"
+#include "mmu/spte.h"
 #include "vmx/vmx.h"
 #include "vmx/x86_ops.h"
 
@@ -147,9 +149,31 @@ int kvm_arch_flush_remote_tlbs(struct kvm *kvm)
 void split_flush_shadow(struct kvm *kvm)
 {
 	++kvm->stat.generic.remote_tlb_flush_requests;
-	flush(kvm, KSPLIT_FLUSH_NONLINEAR, 0, 0);
+	flush(kvm, KSPLIT_FLUSH_SHADOW, 0, 0);
 	++kvm->stat.generic.remote_tlb_flush;
 	wait_for_walkers(kvm);
+}
+
+/**
+ * split_invept() - KVM executes INVEPT
+ * @kvm:	the VM
+ * @root:	of which root, 0: of all
+ *
+ * KVM makes its own changes effective by remote flushes. What a nested guest's
+ * hypervisor takes from its guest it makes effective itself, by INVEPT, for
+ * which KVM syncs the shadow pages and executes one: translations from shadow
+ * pages have to go. A root of the TDP MMU has none of these.
+ *
+ * Context: the vCPU's thread, before entry.
+ */
+void split_invept(struct kvm *kvm, unsigned long root)
+{
+	struct kvm_mmu_page *sp = root ? root_to_sp(root) : NULL;
+
+	if (!root)
+		flush(kvm, KSPLIT_FLUSH_SHADOW, 0, 0);
+	else if (!sp || !sp->role.direct)
+		flush(kvm, KSPLIT_FLUSH_ROOT, root, 0);
 }
 
 static void flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t first,

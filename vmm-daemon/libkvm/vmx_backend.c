@@ -9,7 +9,7 @@
  *  - A shadow VMCS page is never run. KVM writes all its fields when it is new,
  *    and reads after a run what L1 may have written since.
  *  - A flush of linear translations is a flag of the next run, never a call; a
- *    flush of guest-physical ones is mmu_backend.c's.
+ *    flush of guest-physical ones is a call, mmu_backend.c's.
  *  - A run that the stub refuses ends the VM, with a line that says why.
  */
 #define pr_fmt(fmt) "libkvm: " fmt
@@ -126,7 +126,8 @@ void vmcs_load(struct vmcs *vmcs)
 
 /*
  * INVVPID. The stub has a VPID per VMCS of its own; KVM's number only says which
- * VMCS of the running vCPU is meant.
+ * VMCS of the running vCPU is meant. vmcs02 has runs under vmcs01's number, too:
+ * those of a nested guest for which no VPID is used.
  */
 void __invvpid(unsigned long ext, u16 vpid, gva_t gva)
 {
@@ -138,18 +139,18 @@ void __invvpid(unsigned long ext, u16 vpid, gva_t gva)
 	vmx = to_vmx(vcpu);
 	if (ext == VMX_VPID_EXTENT_ALL_CONTEXT || vpid == vmx->vpid)
 		vmcs_page(&vmx->vmcs01)->flush = true;
-	if (vmx->nested.vmcs02.vmcs &&
-	    (ext == VMX_VPID_EXTENT_ALL_CONTEXT || vpid != vmx->vpid))
+	if (vmx->nested.vmcs02.vmcs)
 		vmcs_page(&vmx->nested.vmcs02)->flush = true;
 }
 
-/*
- * INVEPT. The stub's EPT is kept coherent by mmu_backend.c; what is left are
- * combined translations of this vCPU, which hang on its VPIDs too.
- */
+/* INVEPT. Combined translations of this vCPU hang on its VPIDs, too. */
 void __invept(unsigned long ext, u64 eptp, gpa_t gpa)
 {
+	struct kvm_vcpu *vcpu = kvm_get_running_vcpu();
+
 	__invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
+	if (vcpu)
+		split_invept(vcpu->kvm, ext == VMX_EPT_EXTENT_GLOBAL ? 0 : eptp & PAGE_MASK);
 }
 
 /* ---------------------------------------------------------------- entry -- */
@@ -205,7 +206,7 @@ static void fill_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 
 	run->vmcs = (unsigned long)&page->v;
 	run->vmcs_index = page->index;
-	run->flags = 0;
+	run->flags = vcpu->arch.mmu->root_role.direct ? 0 : KSPLIT_RUN_SHADOW_ROOT;
 
 	BUILD_BUG_ON(VCPU_REGS_R15 + 1 != ARRAY_SIZE(run->regs));
 	memcpy(run->regs, vcpu->arch.regs, sizeof(run->regs));

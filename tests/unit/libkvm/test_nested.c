@@ -335,7 +335,7 @@ START_TEST(test_l2_life)
 	/* Only L2's translations were dropped, never all of them. */
 	fake_get_stats(&stats);
 	ck_assert_uint_eq(stats.flushes[KSPLIT_FLUSH_ALL], 0);
-	ck_assert_uint_ge(stats.flushes[KSPLIT_FLUSH_NONLINEAR], 1);
+	ck_assert_uint_ge(stats.flushes[KSPLIT_FLUSH_SHADOW], 1);
 }
 END_TEST
 
