@@ -52,6 +52,11 @@ static bool ksplit_ept_has(u64 cap)
 	return ksplit_hw.msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_EPT_VPID_CAP)] & cap;
 }
 
+static bool ksplit_ept_is_table(u64 entry, unsigned int level)
+{
+	return ksplit_ept_present(entry) && !ksplit_ept_is_leaf(entry, level);
+}
+
 static u64 *ksplit_ept_child(u64 entry)
 {
 	return phys_to_virt(entry & KSPLIT_EPT_ADDR);
@@ -171,19 +176,19 @@ static void ksplit_root_drop(struct ksplit_vm *vm, struct ksplit_root *root)
 /**
  * ksplit_ept_drop_roots - detaches roots and flushes the CPUs
  * @vm: the VM
- * @which: which of them
+ * @what: all, the shadow roots, or, for a range, those that it cannot be found in
  *
  * Context: under mmu_lock, interrupts on.
  * Return: whether there was one; without, nothing was flushed.
  */
-bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_roots which)
+bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_flush_what what)
 {
 	struct ksplit_root *root, *next;
 	bool found = false;
 
 	list_for_each_entry_safe(root, next, &vm->roots, node)
-		if (which == KSPLIT_ROOTS_ALL ||
-		    (which == KSPLIT_ROOTS_SHADOW ? root->shadow : !root->linear)) {
+		if (what == KSPLIT_FLUSH_ALL ||
+		    (what == KSPLIT_FLUSH_SHADOW ? root->shadow : !root->linear)) {
 			ksplit_root_drop(vm, root);
 			found = true;
 		}
@@ -211,11 +216,11 @@ void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end)
 		return;
 	ksplit_count(ept_zaps);
 	if (sum > KSPLIT_ZAP_MAX / max(vm->nr_roots, 1u)) {
-		ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
+		ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_ALL);
 		return;
 	}
 	ksplit_slots_range(vm, window, start, end, KSPLIT_LEAF_ZAP, &found);
-	if (!ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_NONLINEAR) && found)
+	if (!ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_BACKING) && found)
 		ksplit_ept_flush_cpus(vm);
 }
 
@@ -246,7 +251,7 @@ static u32 ksplit_table_free(u64 *table, unsigned int level)
 	u32 n = 1;
 
 	for (unsigned int i = 0; level > 1 && i < KSPLIT_TABLE_ENTRIES; i++)
-		if (ksplit_ept_present(table[i]) && !ksplit_ept_is_leaf(table[i], level))
+		if (ksplit_ept_is_table(table[i], level))
 			n += ksplit_table_free(ksplit_ept_child(table[i]), level - 1);
 	free_page((unsigned long)table);
 	cond_resched();
@@ -293,7 +298,7 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 void ksplit_ept_destroy(struct ksplit_vm *vm)
 {
 	scoped_guard(spinlock, &vm->mmu_lock)
-		ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
+		ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_ALL);
 	ksplit_ept_reap(vm);
 }
 
@@ -327,7 +332,6 @@ static void ksplit_root_add(struct ksplit_vm *vm, struct ksplit_root *root)
 		ksplit_root_drop(vm, ksplit_root_victim(vm));
 		ksplit_ept_flush_cpus(vm);
 	}
-	root->gen = ++vm->root_gen;
 	list_add(&root->node, &vm->roots);
 	vm->nr_roots++;
 	ksplit_count(roots);
@@ -498,18 +502,23 @@ unlock:
 
 /*
  * The level at which the owner maps a page that was got since f->seq.  Under
- * mmu_lock with no invalidation in progress the entries that map it stay what
- * they are, leaf or table: whoever changes that first waits for the lock in the
- * notifier.  With interrupts off the tables stay in any case.
+ * mmu_lock with no invalidation in progress, which the caller knows, the entries
+ * that map it are present and stay what they are, leaf or table: whoever changes
+ * that first waits for the lock in the notifier.  With interrupts off the tables
+ * stay in any case.
  */
 static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva)
 {
-	unsigned int level;
-	pte_t *pte;
+	pud_t pud;
+	pmd_t pmd;
 
 	guard(irqsave)();
-	pte = lookup_address_in_pgd(pgd_offset(mm, hva), hva, &level);
-	return pte && pte_present(*pte) ? level : 1;
+	/* Each entry once: what was a table may be a large page the next time. */
+	pud = READ_ONCE(*pud_offset(p4d_offset(pgd_offset(mm, hva), hva), hva));
+	if (pud_leaf(pud))
+		return 3;
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	return pmd_leaf(pmd) ? 2 : 1;
 }
 
 /*
@@ -535,6 +544,63 @@ static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct kspli
 }
 
 /*
+ * The entry for @gpa at @level, with the tables above it; NULL if it takes
+ * f->spare and there is none.
+ */
+static u64 *ksplit_find_entry(struct ksplit_vm *vm, struct ksplit_root *root,
+			      struct ksplit_refill *f, u64 gpa, unsigned int level)
+	__must_hold(&vm->mmu_lock)
+{
+	u64 *table = root->table, *entry, old;
+
+	for (unsigned int l = KSPLIT_EPT_LEVELS; l > level; l--) {
+		entry = &table[ksplit_ept_index(gpa, l)];
+		old = READ_ONCE(*entry);
+		if (ksplit_ept_is_table(old, l)) {
+			table = ksplit_ept_child(old);
+			continue;
+		}
+		if (!f->spare)
+			return NULL;
+		table = f->spare;
+		f->spare = NULL;
+		WRITE_ONCE(*entry, ksplit_ept_make_table(virt_to_phys(table)));
+		vm->ept_pages++;
+		ksplit_count(ept_pages);
+		/* The size of a page must not change unflushed. */
+		if (ksplit_ept_present(old))
+			ksplit_ept_flush_cpus(vm);
+	}
+	return &table[ksplit_ept_index(gpa, level)];
+}
+
+static void ksplit_install(struct ksplit_vm *vm, struct ksplit_refill *f,
+			   u64 *entry, unsigned int level, u64 rights)
+	__must_hold(&vm->mmu_lock)
+{
+	u64 pa = page_to_phys(f->page) & ~(ksplit_level_size(level) - 1);
+	u64 old = READ_ONCE(*entry);
+	bool table = ksplit_ept_is_table(old, level);
+
+	/* KSPLIT_LEAF_MAX: a table of 4 KiB leaves. */
+	if (table)
+		f->orphan = ksplit_ept_child(old);
+	WRITE_ONCE(*entry, ksplit_ept_make_leaf(pa, rights, level) |
+			   KSPLIT_EPT_A | (f->write ? KSPLIT_EPT_D : 0));
+	if (table || (ksplit_ept_present(old) &&
+		      ((old & KSPLIT_EPT_ADDR) != pa || old & ~rights & KSPLIT_EPT_RWX)))
+		ksplit_ept_flush_cpus(vm);
+}
+
+/* A large page that has to be executable: a table of 4 KiB leaves, whole. */
+static void ksplit_fill_table(u64 *table, u64 pa, u64 rights)
+{
+	for (unsigned int i = 0; i < KSPLIT_TABLE_ENTRIES; i++, pa += PAGE_SIZE)
+		if (!ksplit_ept_present(table[i]))
+			WRITE_ONCE(table[i], ksplit_ept_make_leaf(pa, rights, 1));
+}
+
+/*
  * Makes the entry.  Returns 0 also if something was out of date, the guest then
  * faults again; -EAGAIN if it takes one more table.
  */
@@ -542,11 +608,10 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 				struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
 {
-	u64 start = f->hva & PMD_MASK, rights = f->walk.rights, gpa, pa, old;
+	u64 start = f->hva & PMD_MASK, rights = f->walk.rights, gpa = f->walk.gpa & PAGE_MASK;
 	struct ksplit_slot *slot = ksplit_slot_by_window(vm, f->window);
-	bool is_table, flush = false, split = false;
-	u64 *table = root->table, *entry;
-	unsigned int level, l, i;
+	unsigned int level;
+	u64 *entry;
 
 	if (root->dead || !slot || ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
 		return 0;
@@ -557,60 +622,28 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	}
 	if (!f->writable)
 		rights &= ~KSPLIT_EPT_W;
-	gpa = f->walk.gpa & PAGE_MASK;
-	level = ksplit_refill_level(vm, slot, f);
 
-	for (l = KSPLIT_EPT_LEVELS; ; l--) {
-		entry = &table[ksplit_ept_index(gpa, l)];
-		old = READ_ONCE(*entry);
-		is_table = ksplit_ept_present(old) && !ksplit_ept_is_leaf(old, l);
+	level = ksplit_refill_level(vm, slot, f);
+	entry = ksplit_find_entry(vm, root, f, gpa, level);
+	if (entry && level > 1 && rights & KSPLIT_EPT_X &&
+	    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
 		/*
 		 * On a CPU with this erratum a large page is not executable; the
 		 * first fetch splits it, for good (upstream's NX huge pages).
 		 */
-		if (l == level && l > 1 && rights & KSPLIT_EPT_X &&
-		    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
-			split = f->fetch || is_table;
-			if (split)
-				level = 1;
-			else
-				rights &= ~KSPLIT_EPT_X;
+		if (f->fetch || ksplit_ept_is_table(*entry, level)) {
+			level = 1;
+			entry = ksplit_find_entry(vm, root, f, gpa, level);
+			if (entry)
+				ksplit_fill_table(PTR_ALIGN_DOWN(entry, PAGE_SIZE),
+						  page_to_phys(f->page) & PMD_MASK, rights);
+		} else {
+			rights &= ~KSPLIT_EPT_X;
 		}
-		if (l == level)
-			break;
-		if (is_table) {
-			table = ksplit_ept_child(old);
-			continue;
-		}
-		if (!f->spare)
-			return -EAGAIN;
-		table = f->spare;
-		f->spare = NULL;
-		WRITE_ONCE(*entry, ksplit_ept_make_table(virt_to_phys(table)));
-		vm->ept_pages++;
-		ksplit_count(ept_pages);
-		/* The size of a page must not change unflushed. */
-		if (ksplit_ept_present(old))
-			ksplit_ept_flush_cpus(vm);
 	}
-
-	pa = page_to_phys(f->page) & ~(ksplit_level_size(level) - 1);
-	if (is_table) {
-		/* KSPLIT_LEAF_MAX: a table of 4 KiB leaves. */
-		f->orphan = ksplit_ept_child(old);
-		flush = true;
-	} else if (ksplit_ept_present(old)) {
-		flush = (old & KSPLIT_EPT_ADDR) != pa || old & ~rights & KSPLIT_EPT_RWX;
-	}
-	/* What would have been one leaf comes whole. */
-	for (i = 0; split && i < KSPLIT_TABLE_ENTRIES; i++)
-		if (!ksplit_ept_present(table[i]))
-			WRITE_ONCE(table[i], ksplit_ept_make_leaf((pa & PMD_MASK) + i * PAGE_SIZE,
-								  rights, 1));
-	WRITE_ONCE(*entry, ksplit_ept_make_leaf(pa, rights, level) |
-			   KSPLIT_EPT_A | (f->write ? KSPLIT_EPT_D : 0));
-	if (flush)
-		ksplit_ept_flush_cpus(vm);
+	if (!entry)
+		return -EAGAIN;
+	ksplit_install(vm, f, entry, level, rights);
 	if (gpa != slot->gpa + (f->window - slot->window))
 		root->linear = false;
 	return 0;
@@ -665,6 +698,8 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 	f.seq = READ_ONCE(vm->invalidate_seq);
 	/* A flush that this misses finds the worker's tables changed. */
 	smp_rmb();
+	/* What the guest writes from now on, KVM must not read in an older page. */
+	ksplit_windows_sync(vm);
 	if (ksplit_ept_walk(&f.walk, ksplit_read_table, NULL))
 		return -EFAULT;
 	if (f.walk.result == KSPLIT_WALK_MISCONFIG)
@@ -729,8 +764,7 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg)
 		}
 		break;
 	default:
-		ksplit_ept_drop_roots(vm, f.what == KSPLIT_FLUSH_SHADOW ? KSPLIT_ROOTS_SHADOW :
-									  KSPLIT_ROOTS_ALL);
+		ksplit_ept_drop_roots(vm, f.what);
 	}
 	spin_unlock(&vm->mmu_lock);
 	ksplit_ept_reap(vm);
