@@ -46,7 +46,7 @@
 /* Caps that no tenant can raise (invariant 9). */
 #define KSPLIT_MAX_VMS		16	/* of one session */
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
-#define KSPLIT_MAX_ROOTS	16	/* of one VM, least recently used goes */
+#define KSPLIT_MAX_ROOTS	(2 * KSPLIT_MAX_VCPUS)	/* of one VM, least recently used goes */
 #define KSPLIT_MAX_TENANTS	512	/* users with a session, a supervisor or a wish */
 #define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */
 
@@ -120,7 +120,6 @@ struct ksplit_session {			/* front/session.c */
 	struct mutex lock;		/* vms */
 	struct list_head vms;
 	atomic_t files;			/* client files open */
-	pid_t client;
 };
 
 /* One registered memory slot.  back/mem.c. */
@@ -146,7 +145,6 @@ struct ksplit_root {
 	u64 *table;			/* top level of the real EPT */
 	u64 *grave;			/* its entries, once the root is dead */
 	u64 eptp;
-	u64 gen;			/* unique, never reused */
 	bool linear;			/* every leaf maps gpa as its slot does */
 	bool shadow;			/* the worker says that it is a nested guest's */
 	bool dead;			/* detached, freed after all CPUs left */
@@ -170,7 +168,8 @@ struct ksplit_vm {
 	struct list_head slots;		/* written under both locks, read under either */
 	u32 nr_slots;
 	u32 window_pages;		/* pinned, <= KSPLIT_WINDOW_PAGES */
-	bool windows_stale;		/* notifier marked pages; zap them */
+	u64 windows_marked;		/* how often a page became stale; under mmu_lock */
+	u64 windows_synced;		/* of these, how many are zapped; under slots_lock */
 
 	spinlock_t mmu_lock;
 	struct mmu_notifier notifier;
@@ -184,13 +183,13 @@ struct ksplit_vm {
 	u32 nr_roots;
 	u32 ept_pages;			/* <= ept_pages_max */
 	u64 ept_pages_max;
-	u64 root_gen;
 
 	/*
 	 * Raised under mmu_lock by whoever takes a right away from an EPT;
 	 * a CPU whose vCPU's tlb_gen is behind executes INVEPT before entry.
 	 */
 	atomic64_t tlb_gen;
+	struct cpumask kick_mask;	/* of ksplit_vm_kick_sync(), under mmu_lock */
 };
 
 /* One real VMCS. */
@@ -241,6 +240,8 @@ struct ksplit_vcpu {
 	bool interrupted;		/* the client's call is: a kick goes with it */
 	unsigned long followed;		/* the client's scheduling, jiffies */
 	wait_queue_head_t wq;		/* KSPLIT_BLOCK */
+	struct task_struct *sleeper;	/* in a call that ksplit_vcpu_interrupt() ends */
+	bool faults;			/* that is for the owner's page: the client waits, too */
 	u64 exits;
 };
 
@@ -305,10 +306,12 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set);
 /* Sticky: the next entry leaves at once, a sleep ends.  Any context. */
 void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu);
+/* Also ends a call in which the vCPU's thread waits for the owner or the client. */
+void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu);
 /*
  * Forces every vCPU of the VM out of guest mode and waits until it has left.
  * With vm->tlb_gen raised before, no CPU uses an older translation when this
- * returns.  Interrupts must be on; spinlocks may be held.
+ * returns.  Under mmu_lock, interrupts on.
  */
 void ksplit_vm_kick_sync(struct ksplit_vm *vm);
 
@@ -333,7 +336,7 @@ void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool
 
 int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma);
 long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, bool map);
-long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client);
+long ksplit_hwpoison(struct ksplit_vcpu *vcpu, u64 addr);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
 void ksplit_windows_sync(struct ksplit_vm *vm);
 /*
@@ -370,9 +373,11 @@ long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
 void ksplit_ept_zap(struct ksplit_vm *vm, bool window, u64 start, u64 end);
 /* Under mmu_lock: accessed bits of the range; clears them if @clear. */
 bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
-enum ksplit_roots { KSPLIT_ROOTS_ALL, KSPLIT_ROOTS_NONLINEAR, KSPLIT_ROOTS_SHADOW };
-/* Under mmu_lock: detaches roots and flushes the CPUs.  Returns whether there was one. */
-bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_roots which);
+/*
+ * Under mmu_lock: detaches every root, those that are not linear (BACKING) or the
+ * shadow roots, and flushes the CPUs.  Returns whether there was one.
+ */
+bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_flush_what what);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */
 void ksplit_ept_reap(struct ksplit_vm *vm);
@@ -384,6 +389,8 @@ int ksplit_front_init(void);
 void ksplit_channel_init(struct ksplit_channel *chan);
 /* Fails every call, waiting or handed out, with -EIO. */
 void ksplit_channel_kill(struct ksplit_channel *chan);
+/* The client's thread whose call a vCPU's is, referenced, or NULL. */
+struct task_struct *ksplit_channel_client(struct ksplit_channel *chan);
 /* The vCPU's thread runs where and as the client's does.  Sleeps. */
 void ksplit_channel_follow(struct ksplit_channel *chan);
 /* KSPLIT_NEXT and KSPLIT_COPY on a session or on a vCPU. */

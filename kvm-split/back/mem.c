@@ -6,14 +6,17 @@
  * Invariants: a window page is a page of a registered slot of the owner, pinned
  * for as long as a PTE of the worker may map it, writable only if the owner may
  * write it and the slot is not read-only.  PTEs of the worker change in the
- * worker's own context alone; the notifier marks, and never sleeps.  No lock of
- * the worker's is held over a fault of the owner's.
+ * worker's own context, or in that of the client that deletes a slot; the notifier
+ * marks, and never sleeps.  No lock of the worker's is held over a fault of the
+ * owner's.  No EPT leaf is made while a page that the owner replaced before is in
+ * a window.
  *
  * How a window page comes and goes:
  *
  *	KSPLIT_WINDOW_FAULT	pins the page and records it in slot->pages
  *	the next touch		.fault finds the record and inserts the PTE
- *	notifier		marks the record stale; .fault refuses it
+ *	notifier		marks the record stale; .fault refuses it; wakes a
+ *				worker's thread that sleeps
  *	ksplit_windows_sync()	zaps the PTE, then unpins
  *
  * slots_lock makes "look at the record, insert" and "zap, remove the record"
@@ -22,7 +25,6 @@
 #include <linux/kvm.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -125,21 +127,34 @@ static void ksplit_slot_zap(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	ksplit_ept_zap(vm, false, slot->hva, slot->hva + slot->size);
 }
 
+static bool ksplit_slot_overlaps(const struct ksplit_slot *slot, u64 start, u64 end)
+{
+	return start < slot->hva + slot->size && end > slot->hva;
+}
+
 /* The owner's [start, end) changes: nobody may start to use these pins. */
 static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot, u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
-	unsigned long index, first, last;
+	unsigned long index, first, last, nr = 0;
+	struct ksplit_vcpu *vcpu;
 	struct page *page;
 
-	if (start >= slot->hva + slot->size || end <= slot->hva)
+	if (!ksplit_slot_overlaps(slot, start, end))
 		return;
 	first = (max(start, slot->hva) - slot->hva) >> PAGE_SHIFT;
 	last = (min(end, slot->hva + slot->size) - 1 - slot->hva) >> PAGE_SHIFT;
 	xa_for_each_range(&slot->pages, index, page, first, last) {
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
-		WRITE_ONCE(vm->windows_stale, true);
+		WRITE_ONCE(vm->windows_marked, vm->windows_marked + 1);
 	}
+	if (READ_ONCE(vm->windows_marked) == READ_ONCE(vm->windows_synced))
+		return;
+	/* A guest that is paused makes no call: one vCPU's thread will do. */
+	guard(rcu)();
+	vcpu = xa_find(&vm->vcpus, &nr, ULONG_MAX, XA_PRESENT);
+	if (vcpu)
+		ksplit_vcpu_interrupt(vcpu);
 }
 
 static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct kvm_userspace_memory_region *m)
@@ -220,31 +235,79 @@ static void ksplit_slot_detach(struct ksplit_vm *vm, struct ksplit_slot *slot)
 	ksplit_count_add(slots, -1);
 }
 
+/* ---------------------------------------------- the owner's pages -- */
+
+/*
+ * One page of the owner's, referenced or pinned.  Sleeps for swap, files and
+ * userfaultfd unless FOLL_NOWAIT.
+ */
+static int ksplit_owner_page(struct ksplit_vm *vm, u64 hva, unsigned int flags,
+			     bool pin, struct page **ret_page)
+{
+	int locked = 1;
+	long r;
+
+	if (!mmget_not_zero(vm->owner))
+		return -ESHUTDOWN;
+	if (mmap_read_lock_killable(vm->owner)) {
+		mmput_async(vm->owner);
+		return -EINTR;
+	}
+	flags |= KSPLIT_GUP_FLAGS | FOLL_INTERRUPTIBLE;
+	/*
+	 * Not FOLL_LONGTERM: it refuses shared file mappings, which guests use.
+	 * A pin that is in the way (reclaim, migration, write-back) is marked
+	 * by the notifier and goes at the worker's next call.
+	 */
+	if (pin)
+		r = pin_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
+	else
+		r = get_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
+	if (locked)
+		mmap_read_unlock(vm->owner);
+	mmput_async(vm->owner);
+
+	if (r >= 0)
+		return r ? 0 : -EAGAIN;
+	return r == -EINTR || r == -ENOMEM || r == -EHWPOISON ? r : -EFAULT;
+}
+
+static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
+{
+	struct page *page;
+	int r;
+
+	r = ksplit_owner_page(vm, hva, flags, false, &page);
+	if (!r)
+		put_page(page);
+	return r;
+}
+
 /* --------------------------------------------------- pinned pages -- */
 
 /* A page whose record and PTE are gone; unpinned once no lock is held. */
 struct ksplit_pin {
 	struct page *page;
-	bool dirty;
+	u64 hva;
+	bool dirty;		/* the owner may not know of the last write */
 };
 
 /*
- * As unpin_user_pages_dirty_lock(), but a folio of a file system in user space
- * may stay locked for as long as that likes: nobody waits for it unkillably,
- * and an exiting worker not at all.
+ * Pinned for writing, a page is dirty in the owner's page table, and cannot be
+ * cleaned without becoming stale.  Later writes of KVM's: the file system wants
+ * to hear of them before, by a fault of the owner's, as of any other's; what
+ * swaps has nobody to ask.  Where no fault is allowed the slot goes with its
+ * window, and KVM does not write to it any more.
  */
-static void ksplit_unpin(const struct ksplit_pin *pin)
+static void ksplit_unpin(struct ksplit_vm *vm, const struct ksplit_pin *pin, bool may_fault)
 {
-	struct folio *folio;
-
 	if (!pin->page)
 		return;
-	folio = page_folio(pin->page);
-	if (pin->dirty && !folio_test_dirty(folio) &&
-	    (folio_trylock(folio) ||
-	     (current->mm && !folio_lock_killable(folio)))) {
-		folio_mark_dirty(folio);
-		folio_unlock(folio);
+	if (pin->dirty) {
+		if (folio_test_swapbacked(page_folio(pin->page)))
+			folio_set_dirty(page_folio(pin->page));
+		else if (may_fault)
+			ksplit_fault_in(vm, pin->hva, FOLL_WRITE);
 	}
 	unpin_user_page(pin->page);
 }
@@ -256,7 +319,9 @@ static struct ksplit_pin ksplit_record_take(struct ksplit_vm *vm, struct ksplit_
 {
 	struct ksplit_pin pin;
 
-	pin.dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
+	pin.hva = slot->hva + ((u64)index << PAGE_SHIFT);
+	pin.dirty = xa_get_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE) &&
+		    xa_get_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
 	pin.page = xa_erase(&slot->pages, index);
 	vm->window_pages--;
 	ksplit_count_add(window_pages, -1);
@@ -274,7 +339,7 @@ static void ksplit_slot_unpin(struct ksplit_vm *vm, struct ksplit_slot *slot)
 		scoped_guard(mutex, &vm->slots_lock)
 			if (xa_find(&slot->pages, &index, ULONG_MAX, XA_PRESENT))
 				pin = ksplit_record_take(vm, slot, index);
-		ksplit_unpin(&pin);
+		ksplit_unpin(vm, &pin, false);
 	} while (pin.page);
 }
 
@@ -294,8 +359,8 @@ static struct vm_area_struct *ksplit_window_vma(struct ksplit_slot *slot)
 
 /*
  * Takes one record with @mark out of a window: the first slot's in the list,
- * from where its hand points, until that has gone round; then it is another
- * slot's turn.  Returns whether there was one.
+ * from where its hand points, round it; then it is another slot's turn.  Returns
+ * whether there was one.
  */
 static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct ksplit_pin *pin)
 	__must_hold(&vm->slots_lock)
@@ -303,7 +368,6 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
 	struct vm_area_struct *vma;
 	struct ksplit_slot *slot;
 	unsigned long index;
-	bool round = false;
 
 	list_for_each_entry(slot, &vm->slots, node) {
 		vma = ksplit_window_vma(slot);
@@ -311,7 +375,6 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
 			continue;
 		index = slot->hand;
 		if (!xa_find(&slot->pages, &index, ULONG_MAX, mark)) {
-			round = true;
 			index = 0;
 			if (!xa_find(&slot->pages, &index, ULONG_MAX, mark))
 				continue;
@@ -319,10 +382,8 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
 		zap_vma_ptes(vma, vma->vm_start + (index << PAGE_SHIFT), PAGE_SIZE);
 		*pin = ksplit_record_take(vm, slot, index);
 		slot->hand = index + 1;
-		if (round) {
-			guard(spinlock)(&vm->mmu_lock);
-			list_move_tail(&slot->node, &vm->slots);
-		}
+		guard(spinlock)(&vm->mmu_lock);
+		list_move_tail(&slot->node, &vm->slots);
 		return true;
 	}
 	return false;
@@ -332,26 +393,26 @@ static bool ksplit_window_take(struct ksplit_vm *vm, xa_mark_t mark, struct kspl
  * ksplit_windows_sync - lets go of window pages that the owner's mapping left
  * @vm: the VM
  *
- * Context: process context of the worker, no locks held.  Costs one test if
- * nothing is stale.
+ * When it returns what was marked before the call is in no PTE, whoever took it
+ * out.
+ *
+ * Context: process context of the worker, no locks held but vcpu->mutex.  Costs
+ * one test if nothing is stale.
  */
 void ksplit_windows_sync(struct ksplit_vm *vm)
 {
 	struct ksplit_pin pin;
+	u64 marked;
 
-	while (READ_ONCE(vm->windows_stale)) {
+	while ((marked = READ_ONCE(vm->windows_marked)) != READ_ONCE(vm->windows_synced)) {
 		pin.page = NULL;
 		if (mmap_read_lock_killable(current->mm))
 			return;
-		mutex_lock(&vm->slots_lock);
-		/* Before the search: what is marked later raises it again. */
-		scoped_guard(spinlock, &vm->mmu_lock)
-			WRITE_ONCE(vm->windows_stale, false);
-		if (ksplit_window_take(vm, KSPLIT_PAGE_STALE, &pin))
-			WRITE_ONCE(vm->windows_stale, true);
-		mutex_unlock(&vm->slots_lock);
+		scoped_guard(mutex, &vm->slots_lock)
+			if (!ksplit_window_take(vm, KSPLIT_PAGE_STALE, &pin))
+				WRITE_ONCE(vm->windows_synced, marked);
 		mmap_read_unlock(current->mm);
-		ksplit_unpin(&pin);
+		ksplit_unpin(vm, &pin, true);
 	}
 }
 
@@ -590,53 +651,7 @@ long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg
 	return 0;
 }
 
-/* ---------------------------------------------- the owner's pages -- */
-
-/*
- * One page of the owner's, referenced or pinned.  Sleeps for swap, files and
- * userfaultfd unless FOLL_NOWAIT.
- */
-static int ksplit_owner_page(struct ksplit_vm *vm, u64 hva, unsigned int flags,
-			     bool pin, struct page **ret_page)
-{
-	int locked = 1;
-	long r;
-
-	if (!mmget_not_zero(vm->owner))
-		return -ESHUTDOWN;
-	if (mmap_read_lock_killable(vm->owner)) {
-		mmput_async(vm->owner);
-		return -EINTR;
-	}
-	flags |= KSPLIT_GUP_FLAGS | FOLL_INTERRUPTIBLE;
-	/*
-	 * Not FOLL_LONGTERM: it refuses shared file mappings, which guests use.
-	 * A pin that is in the way (reclaim, migration, write-back) is marked
-	 * by the notifier and goes at the worker's next call.
-	 */
-	if (pin)
-		r = pin_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
-	else
-		r = get_user_pages_remote(vm->owner, hva, 1, flags, ret_page, &locked);
-	if (locked)
-		mmap_read_unlock(vm->owner);
-	mmput_async(vm->owner);
-
-	if (r >= 0)
-		return r ? 0 : -EAGAIN;
-	return r == -EINTR || r == -ENOMEM || r == -EHWPOISON ? r : -EFAULT;
-}
-
-static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
-{
-	struct page *page;
-	int r;
-
-	r = ksplit_owner_page(vm, hva, flags, false, &page);
-	if (!r)
-		put_page(page);
-	return r;
-}
+/* ------------------------------------------------ window faults -- */
 
 /*
  * Records a pinned page and gives back in @pin what has to go for it.  Which
@@ -645,7 +660,7 @@ static int ksplit_fault_in(struct ksplit_vm *vm, u64 hva, unsigned int flags)
  * Returns 1 if the owner's mapping changed since @seq.
  */
 static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
-				unsigned long index, u64 seq,
+				unsigned long index, u64 seq, bool writable,
 				struct ksplit_pin *pin)
 	__must_hold(&vm->slots_lock)
 {
@@ -672,14 +687,14 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 	}
 	vm->window_pages++;
 	ksplit_count(window_pages);
-	if (pin->dirty)
+	if (writable)
 		xa_set_mark(&slot->pages, index, KSPLIT_PAGE_WRITABLE);
 
 	scoped_guard(spinlock, &vm->mmu_lock) {
 		r = ksplit_mem_retry(vm, seq, hva, hva + PAGE_SIZE);
 		if (r) {
 			xa_set_mark(&slot->pages, index, KSPLIT_PAGE_STALE);
-			WRITE_ONCE(vm->windows_stale, true);
+			WRITE_ONCE(vm->windows_marked, vm->windows_marked + 1);
 		}
 	}
 	*pin = old;
@@ -689,26 +704,26 @@ static int ksplit_window_record(struct ksplit_vm *vm, struct ksplit_slot *slot,
 static int ksplit_window_pin(struct ksplit_vm *vm, struct ksplit_slot *slot,
 			     unsigned long index, unsigned int flags)
 {
-	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT);
-	struct ksplit_pin pin;
-	u64 seq;
+	u64 hva = slot->hva + ((u64)index << PAGE_SHIFT), seq;
 	int r;
 
 	for (;;) {
+		struct ksplit_pin pin = { };
+
 		seq = READ_ONCE(vm->invalidate_seq);
 		/* Pairs with the unlock after the owner's mapping changed. */
 		smp_rmb();
 		r = ksplit_owner_page(vm, hva, flags, true, &pin.page);
 		if (r)
 			return r;
-		pin.dirty = flags & FOLL_WRITE;
 		r = -EINTR;
 		if (!mmap_read_lock_killable(current->mm)) {
 			scoped_guard(mutex, &vm->slots_lock)
-				r = ksplit_window_record(vm, slot, index, seq, &pin);
+				r = ksplit_window_record(vm, slot, index, seq, flags & FOLL_WRITE,
+							 &pin);
 			mmap_read_unlock(current->mm);
 		}
-		ksplit_unpin(&pin);
+		ksplit_unpin(vm, &pin, true);
 		if (r <= 0)
 			return r;
 		/* The owner is changing it just now, most likely. */
@@ -732,13 +747,12 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, 
 	struct ksplit_slot *slot;
 	unsigned int flags = 0;
 	struct ksplit_fault f;
-	u64 offset, hva;
-	bool writable;
+	u64 offset;
 	int r;
 
 	if (copy_from_user(&f, arg, sizeof(f)))
 		return -EFAULT;
-	if (f.write > 1 || f.flags & ~KSPLIT_FAULT_NOWAIT || f.pad)
+	if (f.write > 1 || f.flags & ~KSPLIT_FAULT_NOWAIT)
 		return -EINVAL;
 
 	scoped_guard(spinlock, &vm->mmu_lock) {
@@ -749,41 +763,34 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, 
 		offset = (f.addr - slot->window) & PAGE_MASK;
 	}
 
-	hva = slot->hva + offset;
-	writable = !slot->readonly;
 	if (f.write)
 		flags |= FOLL_WRITE;
 	if (f.flags & KSPLIT_FAULT_NOWAIT)
 		flags |= FOLL_NOWAIT;
-	if (f.write && !writable) {
+	if (f.write && slot->readonly) {
 		r = -EFAULT;
 	} else if (map) {
 		ksplit_count(window_faults);
 		r = ksplit_window_pin(vm, slot, offset >> PAGE_SHIFT, flags);
 	} else {
 		ksplit_count(fault_ins);
-		r = ksplit_fault_in(vm, hva, flags);
+		r = ksplit_fault_in(vm, slot->hva + offset, flags);
 	}
-	if (!r && !f.write && writable)
-		writable = !ksplit_fault_in(vm, hva, FOLL_WRITE | FOLL_NOFAULT);
 	ksplit_slot_put(slot);
-	if (!r && put_user((u32)writable, &arg->writable))
-		r = -EFAULT;
 	return r;
 }
 
 /**
  * ksplit_hwpoison - tells the client that a page of its memory is poisoned
- * @vm: the VM
+ * @vcpu: whose call the client's thread is in; that one gets the signal
  * @addr: window address
- * @client: thread to signal, as in the initial PID namespace
  *
- * Return: 0, -ENOENT (not a window address), -ESRCH (not a thread of the
- * owner's).
+ * Return: 0, -ENOENT (not a window address), -ESRCH (no call is in progress).
  */
-long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
+long ksplit_hwpoison(struct ksplit_vcpu *vcpu, u64 addr)
 {
-	struct task_struct *task;
+	struct task_struct *client __free(put_task) = ksplit_channel_client(&vcpu->chan);
+	struct ksplit_vm *vm = vcpu->vm;
 	struct ksplit_slot *slot;
 	u64 hva;
 
@@ -794,12 +801,9 @@ long ksplit_hwpoison(struct ksplit_vm *vm, u64 addr, pid_t client)
 		hva = slot->hva + ((addr - slot->window) & PAGE_MASK);
 	}
 
-	guard(rcu)();
-	task = find_task_by_pid_ns(client, &init_pid_ns);
-	/* The number may have a new bearer. */
-	if (!task || READ_ONCE(task->mm) != vm->owner)
+	if (!client)
 		return -ESRCH;
-	return send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, task);
+	return send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, client);
 }
 
 /* -------------------------------------------------- MMU notifier -- */
@@ -832,10 +836,13 @@ static int ksplit_mn_start(struct mmu_notifier *mn, const struct mmu_notifier_ra
 static void ksplit_mn_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
+	struct ksplit_slot *slot;
 
 	guard(spinlock)(&vm->mmu_lock);
-	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 	vm->invalidate_count--;
+	list_for_each_entry(slot, &vm->slots, node)
+		if (ksplit_slot_overlaps(slot, range->start, range->end))
+			WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
 }
 
 static bool ksplit_mn_young(struct mmu_notifier *mn, unsigned long start,
@@ -863,14 +870,12 @@ static int ksplit_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm, u
 static void ksplit_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct ksplit_vm *vm = container_of(mn, struct ksplit_vm, notifier);
-	struct ksplit_slot *slot;
 
+	/* Pinned pages go with the windows: the worker ends. */
 	ksplit_vm_kill(vm);
 	guard(spinlock)(&vm->mmu_lock);
 	WRITE_ONCE(vm->invalidate_seq, vm->invalidate_seq + 1);
-	list_for_each_entry(slot, &vm->slots, node)
-		ksplit_slot_mark(vm, slot, slot->hva, slot->hva + slot->size);
-	ksplit_ept_drop_roots(vm, KSPLIT_ROOTS_ALL);
+	ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_ALL);
 }
 
 static const struct mmu_notifier_ops ksplit_mn_ops = {

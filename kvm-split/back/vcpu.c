@@ -254,6 +254,8 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 	 */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) && vcpu->run.vmcs_index)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
+	/* What the guest knows of by now KVM must not read in an older page. */
+	ksplit_windows_sync(vcpu->vm);
 	if (r)
 		return r;
 	return ksplit_report(vcpu, v, e, arg);
@@ -401,6 +403,24 @@ void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
 	wake_up_interruptible(&vcpu->wq);
 }
 
+/**
+ * ksplit_vcpu_interrupt - a kick, and a thread that waits for others wakes up
+ * @vcpu: the vCPU
+ *
+ * Context: any that may not sleep included.
+ */
+void ksplit_vcpu_interrupt(struct ksplit_vcpu *vcpu)
+{
+	struct task_struct *sleeper;
+
+	ksplit_vcpu_kick(vcpu);
+	/* The kick's barrier is ours, too.  A thread is not freed under RCU. */
+	guard(rcu)();
+	sleeper = READ_ONCE(vcpu->sleeper);
+	if (sleeper)
+		set_notify_signal(sleeper);
+}
+
 static void ksplit_ack(void *unused)
 {
 }
@@ -411,23 +431,20 @@ static void ksplit_ack(void *unused)
  *
  * A vCPU that enters afterwards sees what the caller wrote before the call.
  *
- * Context: interrupts on; may hold spinlocks.
+ * Context: under mmu_lock, interrupts on.
  */
 void ksplit_vm_kick_sync(struct ksplit_vm *vm)
 {
 	struct ksplit_vcpu *vcpu;
 	unsigned long nr;
-	int cpu;
 
 	smp_mb();	/* write, then look at in_guest: see ksplit_enter() */
 	guard(rcu)();
-	xa_for_each(&vm->vcpus, nr, vcpu) {
-		if (!READ_ONCE(vcpu->in_guest))
-			continue;
-		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu >= 0)
-			smp_call_function_single(cpu, ksplit_ack, NULL, 1);
-	}
+	cpumask_clear(&vm->kick_mask);
+	xa_for_each(&vm->vcpus, nr, vcpu)
+		if (READ_ONCE(vcpu->in_guest))
+			cpumask_set_cpu(READ_ONCE(vcpu->cpu), &vm->kick_mask);
+	on_each_cpu_mask(&vm->kick_mask, ksplit_ack, NULL, true);
 }
 
 /* ------------------------------------------------------ life cycle -- */

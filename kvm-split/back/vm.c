@@ -82,6 +82,26 @@ static long ksplit_vcpu_locked_ioctl(struct ksplit_vcpu *vcpu, unsigned int cmd,
 	return -ENOTTY;
 }
 
+/* What a thread of the vCPU's sleeps in for others; see ksplit_vcpu_interrupt(). */
+static long ksplit_vcpu_wait(struct ksplit_vcpu *vcpu, unsigned int cmd, void __user *argp)
+{
+	long r = -EINTR;
+
+	WRITE_ONCE(vcpu->faults, cmd != KSPLIT_NEXT);
+	/* Before a look at what interrupts: who interrupts writes, then looks for us. */
+	smp_store_mb(vcpu->sleeper, current);
+	ksplit_windows_sync(vcpu->vm);
+	if (cmd == KSPLIT_NEXT)
+		r = ksplit_channel_next(&vcpu->chan, argp);
+	/* A look at a window cannot be given up: KVM is in the midst of it. */
+	else if (cmd == KSPLIT_WINDOW_FAULT || !READ_ONCE(vcpu->interrupted))
+		r = ksplit_window_fault(vcpu->vm, argp, cmd == KSPLIT_WINDOW_FAULT);
+	WRITE_ONCE(vcpu->sleeper, NULL);
+	/* Of what the client wrote before its call KVM must not read an older page. */
+	ksplit_windows_sync(vcpu->vm);
+	return r;
+}
+
 static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_vcpu *vcpu = file->private_data;
@@ -102,7 +122,11 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 		ksplit_vcpu_kick(vcpu);
 		return 0;
 	case KSPLIT_NEXT:
-		return ksplit_channel_next(&vcpu->chan, argp);
+	case KSPLIT_WINDOW_FAULT:
+	case KSPLIT_FAULT_IN:
+		return ksplit_vcpu_wait(vcpu, cmd, argp);
+	case KSPLIT_HWPOISON:
+		return ksplit_hwpoison(vcpu, arg);
 	case KSPLIT_COPY:
 		return ksplit_copy(&vcpu->chan, argp);
 	case KSPLIT_BLOCK:
@@ -263,12 +287,9 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 
 	switch (cmd) {
 	case KSPLIT_WINDOW_FAULT:
-	case KSPLIT_FAULT_IN:
-		return ksplit_window_fault(vm, argp, cmd == KSPLIT_WINDOW_FAULT);
+		return ksplit_window_fault(vm, argp, true);
 	case KSPLIT_FLUSH:
 		return ksplit_flush(vm, argp);
-	case KSPLIT_HWPOISON:
-		return ksplit_hwpoison(vm, arg, vm->session->client);
 	case KSPLIT_COALESCE:
 		return ksplit_vm_coalesce(vm, argp);
 	}

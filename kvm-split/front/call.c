@@ -123,9 +123,13 @@ static int call_interrupted(struct ksplit_call *call, struct ksplit_vcpu *vcpu)
 	long left = 0;
 
 	WRITE_ONCE(vcpu->interrupted, true);
-	ksplit_vcpu_kick(vcpu);
-	/* Many short sleeps: time spent in the freezer counts as one. */
-	for (int i = 0; !left && i < SIGNAL_TICKS; i++)
+	ksplit_vcpu_interrupt(vcpu);
+	/*
+	 * Many short sleeps: time spent in the freezer counts as one.  What the
+	 * worker waits for a page of the client's does not count.
+	 */
+	for (int i = 0; !left && i < SIGNAL_TICKS;
+	     i += !READ_ONCE(vcpu->sleeper) || !READ_ONCE(vcpu->faults))
 		left = ___wait_event(call->wq, ___wait_cond_timeout(call_over(call)),
 				     (TASK_KILLABLE | TASK_FREEZABLE), 0,
 				     HZ / 10, __ret = schedule_timeout(__ret));
@@ -330,6 +334,21 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
 }
 
 /**
+ * ksplit_channel_client() - The client's thread whose call is in progress
+ * @chan: a vCPU's channel
+ *
+ * Return: it, referenced, or NULL.
+ */
+struct task_struct *ksplit_channel_client(struct ksplit_channel *chan)
+{
+	struct ksplit_call *call;
+
+	guard(spinlock)(&chan->lock);
+	call = list_first_entry_or_null(&chan->busy, struct ksplit_call, node);
+	return call ? get_task_struct(call->client) : NULL;
+}
+
+/**
  * ksplit_channel_follow() - The vCPU's thread runs where and as the client's does
  * @chan: the vCPU's channel; its call in progress names the client
  *
@@ -337,16 +356,9 @@ static int hand_out(struct ksplit_channel *chan, const struct ksplit_next *n,
  */
 void ksplit_channel_follow(struct ksplit_channel *chan)
 {
-	struct task_struct *client __free(put_task) = NULL;
-	struct ksplit_call *call;
+	struct task_struct *client __free(put_task) = ksplit_channel_client(chan);
 
-	scoped_guard(spinlock, &chan->lock) {
-		call = list_first_entry_or_null(&chan->busy, struct ksplit_call, node);
-		if (!call)
-			return;
-		client = get_task_struct(call->client);
-	}
-	if (sched_follow(client))
+	if (client && sched_follow(client))
 		pr_err_ratelimited("kvm-split: %d cannot follow %d\n", current->pid, client->pid);
 }
 

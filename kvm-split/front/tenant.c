@@ -235,7 +235,6 @@ static struct ksplit_session *try_take(struct ksplit_tenant *t)
 		return ERR_PTR(t->nr_sessions < t->limit.max_vms ? -EAGAIN : -EMFILE);
 	list_del_init(&session->node);
 	kref_get(&session->ref);
-	session->client = task_tgid_nr(current);
 	wake_up_all(&t->wq);
 	return session;
 }

@@ -288,12 +288,12 @@ struct ksplit_eventfd {
  * @addr:	window address
  * @write:	1: for writing
  * @flags:	KSPLIT_FAULT_*
- * @writable:	out: whether the owner may write that page
- * @pad:	0
  *
  * KSPLIT_FAULT_IN makes the owner's page present (sleeps for swap, file and
- * userfaultfd); the next run can then fill the EPT.  KSPLIT_WINDOW_FAULT does
- * that and maps the page into the window.
+ * userfaultfd); the next run can then fill the EPT.  It is a vCPU's call, and a
+ * signal for its client ends it.  KSPLIT_WINDOW_FAULT, on a VM or a vCPU, does that
+ * and maps the page into the window.  While a vCPU's call waits for the owner, a
+ * client that was interrupted waits with it, however long.
  *
  * Returns 0, -EFAULT, -EHWPOISON, -EINTR, -EAGAIN (with KSPLIT_FAULT_NOWAIT),
  * -ENOENT (not a window address), -ESHUTDOWN (the owner is gone).
@@ -302,8 +302,6 @@ struct ksplit_fault {
 	__u64 addr;
 	__u32 write;
 	__u32 flags;
-	__u32 writable;
-	__u32 pad;
 };
 
 #define KSPLIT_FAULT_NOWAIT	(1u << 0)
@@ -333,10 +331,13 @@ enum ksplit_flush_what {
 	KSPLIT_FLUSH_SHADOW,	/* roots that ran with KSPLIT_RUN_SHADOW_ROOT */
 };
 
-#define KSPLIT_WINDOW_FAULT	_IOWR(KSPLITIO, 0x31, struct ksplit_fault)
-#define KSPLIT_FAULT_IN		_IOWR(KSPLITIO, 0x32, struct ksplit_fault)
+#define KSPLIT_WINDOW_FAULT	_IOW(KSPLITIO, 0x31, struct ksplit_fault)
+#define KSPLIT_FAULT_IN		_IOW(KSPLITIO, 0x32, struct ksplit_fault)
 #define KSPLIT_FLUSH		_IOW(KSPLITIO, 0x33, struct ksplit_flush)
-/* Tell the client: SIGBUS BUS_MCEERR_AR for the owner's page; arg: address. */
+/*
+ * SIGBUS BUS_MCEERR_AR for the owner's page to the client's thread whose call the
+ * vCPU serves; arg: window address.  -ENOENT (none), -ESRCH (no call in progress).
+ */
 #define KSPLIT_HWPOISON		_IO(KSPLITIO, 0x34)
 /*
  * A write of the guest's to a zone of coalesced MMIO or PIO, into the client's

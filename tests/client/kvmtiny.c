@@ -15,6 +15,7 @@
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -1059,6 +1061,270 @@ static void test_uffd(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+/* A vCPU in long mode at CODE; @pt is the page table for what follows the first 2 MiB. */
+static void long_mode(struct vm *m, uint32_t pt)
+{
+	struct kvm_segment code = {
+		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
+	}, data = code;
+	struct kvm_sregs sregs;
+
+	data.selector = 16;
+	data.type = 3;
+	data.l = 0;
+	data.db = 1;
+	*(uint64_t *)(m->ram + 0x8000) = 0x9007;
+	*(uint64_t *)(m->ram + 0x9000) = 0xa007;
+	*(uint64_t *)(m->ram + 0xa000) = 0x87;
+	*(uint64_t *)(m->ram + 0xa008) = pt | 7;
+	set_cpuid(m);
+	CHECK(ioctl(m->vcpu, KVM_GET_SREGS, &sregs) == 0);
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.ss = sregs.fs = sregs.gs = data;
+	sregs.cr0 = 0x80000031;
+	sregs.cr3 = 0x8000;
+	sregs.cr4 = 0x20;
+	sregs.efer = 0x500;
+	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
+}
+
+/* RAM without huge pages, of which only CODE has been touched. */
+static void fresh_memory(struct vm *m, const void *code, size_t len)
+{
+	CHECK(madvise(m->ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	CHECK(madvise(m->ram, RAM_SIZE, MADV_DONTNEED) == 0);
+	memcpy(m->ram + CODE, code, len);
+}
+
+/*
+ * KVM looks at a page table that nobody has written yet.  The guest writes it, so
+ * that the client gets another page there, and moves a byte from MMIO by it: KVM
+ * must see what the guest wrote.  Memory is anonymous, and a private file's.
+ */
+static void test_stale(unsigned long n)
+{
+	/* movq [0xb000],0x10000003; mov esi,0x200000; mov edi,0x3000; movsb; hlt */
+	static const uint8_t code[] = {
+		0x48, 0xc7, 0x04, 0x25, 0x00, 0xb0, 0x00, 0x00, 0x03, 0x00, 0x00, 0x10,
+		0xbe, 0x00, 0x00, 0x20, 0x00, 0xbf, 0x00, 0x30, 0x00, 0x00, 0xa4, 0xf4,
+	};
+	struct kvm_translation look;
+	struct vm m;
+	int i, fd;
+
+	(void)n;
+	for (i = 0; i < 2; i++) {
+		vm_start(&m, code, sizeof(code));
+		if (i) {
+			fd = memfd_create("ram", 0);
+			CHECK(fd >= 0 && ftruncate(fd, RAM_SIZE) == 0);
+			CHECK(mmap(m.ram, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+				   fd, 0) == m.ram);
+		}
+		fresh_memory(&m, code, sizeof(code));
+		long_mode(&m, 0xb000);
+		look = (struct kvm_translation){ .linear_address = 0x200000 };
+		CHECK(ioctl(m.vcpu, KVM_TRANSLATE, &look) == 0 && !look.valid);
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_MMIO);
+		CHECK(m.run->mmio.phys_addr == 0x10000000 && !m.run->mmio.is_write);
+		m.run->mmio.data[0] = 0x77;
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(m.ram[0x3000] == 0x77);
+	}
+	printf("%s: ok\n", test);
+}
+
+static long stub_count(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/kvm_split/stats", "r");
+	char line[64];
+	long value, found = -1;
+
+	CHECK(f);
+	while (fscanf(f, "%63s %ld", line, &value) == 2)
+		if (!strcmp(line, name))
+			found = value;
+	fclose(f);
+	return found;
+}
+
+/* Pages that KVM looked at are let go of while nobody runs the guest, if the client's memory management wants them. */
+static void test_paused(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4 };
+	struct kvm_translation look = { .linear_address = 0x1000 };
+	struct vm m;
+	int i;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	fresh_memory(&m, code, sizeof(code));
+	long_mode(&m, 0xb000);
+	CHECK(ioctl(m.vcpu, KVM_TRANSLATE, &look) == 0 && look.valid);
+	CHECK(stub_count("window_pages") >= 3);
+	CHECK(mprotect(m.ram, RAM_SIZE, PROT_READ) == 0);
+	for (i = 0; i < 1000 && stub_count("window_pages"); i++)
+		usleep(10000);
+	CHECK(stub_count("window_pages") == 0);
+	CHECK(mprotect(m.ram, RAM_SIZE, PROT_READ | PROT_WRITE) == 0);
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	printf("%s: ok\n", test);
+}
+
+struct late_page {
+	int uffd;
+	unsigned int delay;	/* 0: until @go */
+	pthread_t vcpu;
+	sem_t go;
+};
+
+/* Signals the vCPU's thread when that waits for a page, which comes later. */
+static void *interrupt_then_answer(void *arg)
+{
+	struct late_page *late = arg;
+	struct uffd_msg msg;
+	struct uffdio_zeropage zero = { .range.len = 4096 };
+
+	CHECK(read(late->uffd, &msg, sizeof(msg)) == sizeof(msg));
+	CHECK(msg.event == UFFD_EVENT_PAGEFAULT);
+	CHECK(pthread_kill(late->vcpu, SIGUSR1) == 0);
+	if (late->delay)
+		sleep(late->delay);
+	else
+		CHECK(sem_wait(&late->go) == 0);
+	zero.range.start = msg.arg.pagefault.address & ~4095ull;
+	CHECK(ioctl(late->uffd, UFFDIO_ZEROPAGE, &zero) == 0);
+	return NULL;
+}
+
+/*
+ * A signal while the page at 0x3000 is being brought in, which takes as long as
+ * it likes: the guest's access is given up, one of KVM's own is waited for.
+ */
+static void test_interrupt(unsigned long n)
+{
+	/* mov ax,0x9000; mov ds,ax; mov di,0x3000; mov al,es:[di]; hlt: the guest's own access */
+	static const uint8_t load[] = {
+		0xb8, 0x00, 0x90, 0x8e, 0xd8, 0xbf, 0x00, 0x30, 0x26, 0x8a, 0x05, 0xf4,
+	};
+	/* mov ax,0x9000; mov ds,ax; mov di,0x3000; movsb; hlt: KVM's, as the byte is MMIO */
+	static const uint8_t move[] = {
+		0xb8, 0x00, 0x90, 0x8e, 0xd8, 0xbf, 0x00, 0x30, 0xa4, 0xf4,
+	};
+	const struct sigaction sa = { .sa_handler = wake };
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct kvm_userspace_memory_region region = { };
+	struct late_page late = { .vcpu = pthread_self() };
+	pthread_t thread;
+	struct vm m;
+	int i;
+
+	CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
+	CHECK(sem_init(&late.go, 0, 0) == 0);
+	for (i = 0; i < 2; i++) {
+		vm_start(&m, i ? move : load, i ? sizeof(move) : sizeof(load));
+		fresh_memory(&m, i ? move : load, i ? sizeof(move) : sizeof(load));
+		/* 512 KiB of RAM: 0x90000 is MMIO. */
+		CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION,
+			    &(struct kvm_userspace_memory_region){ }) == 0);
+		region.memory_size = 512 << 10;
+		region.userspace_addr = (uintptr_t)m.ram;
+		CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+		late.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+		CHECK(late.uffd >= 0);
+		CHECK(ioctl(late.uffd, UFFDIO_API, &api) == 0);
+		reg.range.start = (uintptr_t)m.ram + 0x3000;
+		reg.range.len = 0x1000;
+		CHECK(ioctl(late.uffd, UFFDIO_REGISTER, &reg) == 0);
+		late.delay = i ? n : 0;
+		CHECK(pthread_create(&thread, NULL, interrupt_then_answer, &late) == 0);
+		if (i) {
+			CHECK(vm_run(&m) == 0);
+			CHECK(m.run->exit_reason == KVM_EXIT_MMIO);
+			m.run->mmio.data[0] = 0x77;
+		}
+		CHECK(vm_run(&m) == -1 && errno == EINTR);
+		CHECK(m.run->exit_reason == KVM_EXIT_INTR);
+		if (!i)
+			CHECK(sem_post(&late.go) == 0);
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK(m.ram[0x3000] == (i ? 0x77 : 0));
+	}
+	printf("%s: ok\n", test);
+}
+
+static struct {
+	volatile int count, code;
+	void *volatile addr;
+	volatile pid_t thread;
+} bus;
+
+static void on_bus(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	bus.code = info->si_code;
+	bus.addr = info->si_addr;
+	bus.thread = gettid();
+	bus.count++;
+}
+
+static void *run_poisoned(void *arg)
+{
+	struct vm *m = arg;
+
+	CHECK(vm_run(m) == -1 && errno == EINTR);
+	CHECK(m->run->exit_reason == KVM_EXIT_INTR);
+	CHECK(bus.count == 1 && bus.code == BUS_MCEERR_AR);
+	CHECK(bus.addr == m->ram + 0x3000 && bus.thread == gettid());
+	return NULL;
+}
+
+/*
+ * The guest reads a poisoned page: the thread in KVM_RUN gets SIGBUS.  Who opened
+ * /dev/kvm is another process, if N is 1.
+ */
+static void test_poison(unsigned long n)
+{
+	/* mov al,[0x3000]; hlt */
+	static const uint8_t code[] = { 0xa0, 0x00, 0x30, 0xf4 };
+	const struct sigaction sa = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO };
+	pthread_t thread;
+	struct vm m;
+
+	m.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(m.kvm >= 0);
+	if (n) {
+		pid_t child = fork();
+		int status;
+
+		CHECK(child >= 0);
+		if (child) {
+			CHECK(waitpid(child, &status, 0) == child);
+			exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+		}
+	}
+	m.vm = ioctl(m.kvm, KVM_CREATE_VM, 0);
+	CHECK(m.vm >= 0);
+	vm_memory(&m, code, sizeof(code));
+	fresh_memory(&m, code, sizeof(code));
+	vm_vcpu(&m, 0);
+	m.ram[0x3000] = 1;
+	CHECK(sigaction(SIGBUS, &sa, NULL) == 0);
+	/* Who maps it is not told before the access. */
+	CHECK(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_LATE, 0, 0) == 0);
+	CHECK(madvise(m.ram + 0x3000, 4096, MADV_HWPOISON) == 0);
+	CHECK(pthread_create(&thread, NULL, run_poisoned, &m) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	printf("%s: ok\n", test);
+}
+
 /* A guest that never leaves for its client, until a signal ends both. */
 static void test_burn(unsigned long n)
 {
@@ -1542,6 +1808,10 @@ static const struct {
 	{ "features", test_features, 0 },
 	{ "names", test_names, 0 },
 	{ "uffd", test_uffd, 0 },
+	{ "stale", test_stale, 0 },
+	{ "paused", test_paused, 0 },
+	{ "interrupt", test_interrupt, 3 },
+	{ "poison", test_poison, 0 },
 	{ "spin", test_spin, 0 },
 	{ "burn", test_burn, 0 },
 	{ "churn", test_churn, 32 },

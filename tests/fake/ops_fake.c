@@ -237,7 +237,7 @@ static int fake_unmap_window(int vm, __u64 addr, __u64 size)
 	return 0;
 }
 
-static int fake_fault_in(int vm, struct ksplit_fault *fault)
+static int fake_fault_in(int fd, struct ksplit_fault *fault)
 {
 	int r;
 
@@ -245,7 +245,6 @@ static int fake_fault_in(int vm, struct ksplit_fault *fault)
 	stats.faults++;
 	r = fault_result;
 	pthread_mutex_unlock(&lock);
-	fault->writable = !r;
 	return r;
 }
 
@@ -264,7 +263,7 @@ static int fake_flush(int vm, struct ksplit_flush *flush)
 	return r;
 }
 
-static int fake_hwpoison(int vm, __u64 addr)
+static int fake_hwpoison(int vcpu, __u64 addr)
 {
 	return 0;
 }

@@ -410,7 +410,7 @@ int split_handle_backing(struct kvm_vcpu *vcpu)
 		.addr = s->run.backing,
 		.write = s->run.backing_write,
 	};
-	int vm = split_vm_fd(vcpu->kvm);
+	int fd = vmcs_page(&to_vmx(vcpu)->vmcs01)->vcpu_fd;
 	gpa_t gpa;
 	int r;
 
@@ -418,7 +418,7 @@ int split_handle_backing(struct kvm_vcpu *vcpu)
 	gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 	kvm_vcpu_srcu_read_unlock(vcpu);
 	ksplit_idle_enter();
-	r = ksplit_ops->fault_in(vm, &fault);
+	r = ksplit_ops->fault_in(fd, &fault);
 	ksplit_idle_exit();
 	kvm_vcpu_srcu_read_lock(vcpu);
 
@@ -429,8 +429,10 @@ int split_handle_backing(struct kvm_vcpu *vcpu)
 		/* -EINTR: a signal of the client shows at the next entry. */
 		return 1;
 	case -EHWPOISON:
-		ksplit_ops->hwpoison(vm, s->run.backing);
-		return 1;
+		r = ksplit_ops->hwpoison(fd, fault.addr);
+		/* The signal is the client's: KVM_RUN ends as if it were here. */
+		ksplit_thread_signal(1);
+		return r < 0 ? r : 1;
 	case -EFAULT:
 		/* The GPA of a nested guest means nothing to the client. */
 		if (!is_guest_mode(vcpu))
@@ -440,7 +442,7 @@ int split_handle_backing(struct kvm_vcpu *vcpu)
 		return -EFAULT;
 	default:
 		pr_err("VM %d vCPU %d: page at 0x%llx cannot be brought in: %d\n",
-		       vm, vcpu->vcpu_id, fault.addr, r);
+		       split_vm_fd(vcpu->kvm), vcpu->vcpu_id, fault.addr, r);
 		kvm_vm_bugged(vcpu->kvm);
 		return -EIO;
 	}

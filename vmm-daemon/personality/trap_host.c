@@ -20,6 +20,7 @@
 #include "ksplit_log.h"
 #include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
+#include "personality.h"
 #include "calls/window.h"
 
 #define PF_WRITE	2
@@ -63,7 +64,7 @@ static void __attribute__((noreturn)) unexplained(const struct ksplit_trap *trap
 /* Return: 1 if the access can be repeated. */
 static int window_fault(unsigned long addr, int write)
 {
-	int vm = ksplit_window_find(addr);
+	int vm = ksplit_window_find(addr), vcpu = ksplit_thread_vcpu();
 	struct ksplit_fault fault = {
 		.addr = addr,
 		.write = write,
@@ -74,7 +75,8 @@ static int window_fault(unsigned long addr, int write)
 		return 0;
 	if (!ksplit_may_sleep_in_fault())
 		fault.flags = KSPLIT_FAULT_NOWAIT;
-	r = ksplit_ops->window_fault(vm, &fault);
+	/* As the vCPU's, so that its client knows whom this thread waits for. */
+	r = ksplit_ops->window_fault(vcpu < 0 ? vm : vcpu, &fault);
 	if (r == -EAGAIN && !fault.flags) {
 		/* Whoever has the page locked needs a moment. */
 		host_sleep_ns(1000);

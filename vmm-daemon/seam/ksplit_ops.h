@@ -33,10 +33,8 @@ struct ksplit_ops {
 	int (*create_vcpu)(__u64 call, int vm, __u32 id);
 	int (*map_window)(int vm, __u64 addr, __u64 size, __u32 slot);
 	int (*unmap_window)(int vm, __u64 addr, __u64 size);
-	int (*window_fault)(int vm, struct ksplit_fault *fault);
-	int (*fault_in)(int vm, struct ksplit_fault *fault);
+	int (*window_fault)(int fd, struct ksplit_fault *fault);	/* VM or vCPU */
 	int (*flush)(int vm, struct ksplit_flush *flush);
-	int (*hwpoison)(int vm, __u64 addr);
 	int (*coalesce)(int vm, struct kvm_coalesced_mmio *write);
 	void (*close)(int fd);
 
@@ -47,6 +45,8 @@ struct ksplit_ops {
 	int (*vmclear)(int vcpu, __u32 vmcs_index);
 	int (*kick)(int vcpu);
 	int (*block)(int vcpu, struct ksplit_block *block);
+	int (*fault_in)(int vcpu, struct ksplit_fault *fault);
+	int (*hwpoison)(int vcpu, __u64 addr);
 	int (*fpu_get)(int vcpu, struct ksplit_fpu *fpu);
 	int (*fpu_set)(int vcpu, struct ksplit_fpu *fpu);
 };

@@ -94,14 +94,14 @@ static int stub_unmap_window(int vm, __u64 addr, __u64 size)
 	return munmap((void *)(uintptr_t)addr, size) < 0 ? -errno : 0;
 }
 
-static int stub_window_fault(int vm, struct ksplit_fault *fault)
+static int stub_window_fault(int fd, struct ksplit_fault *fault)
 {
-	return call(vm, KSPLIT_WINDOW_FAULT, fault);
+	return call(fd, KSPLIT_WINDOW_FAULT, fault);
 }
 
-static int stub_fault_in(int vm, struct ksplit_fault *fault)
+static int stub_fault_in(int vcpu, struct ksplit_fault *fault)
 {
-	return call(vm, KSPLIT_FAULT_IN, fault);
+	return call(vcpu, KSPLIT_FAULT_IN, fault);
 }
 
 static int stub_flush(int vm, struct ksplit_flush *flush)
@@ -109,9 +109,9 @@ static int stub_flush(int vm, struct ksplit_flush *flush)
 	return call(vm, KSPLIT_FLUSH, flush);
 }
 
-static int stub_hwpoison(int vm, __u64 addr)
+static int stub_hwpoison(int vcpu, __u64 addr)
 {
-	return call_value(vm, KSPLIT_HWPOISON, addr);
+	return call_value(vcpu, KSPLIT_HWPOISON, addr);
 }
 
 static int stub_coalesce(int vm, struct kvm_coalesced_mmio *write)
