@@ -77,6 +77,7 @@ static const __u32 cpu_word[] = {
 	[9] = 0x009c27ab,	/* 7.EBX: FSGSBASE .. ADX, SMEP, SMAP, CLFLUSHOPT */
 	[10] = 0x00000007,	/* 0xd.1.EAX: XSAVEOPT, XSAVEC, XGETBV1 */
 	[14] = 0x00000004,	/* 6.EAX: ARAT */
+	[16] = 1u << 24,	/* 7.ECX: BUS_LOCK_DETECT */
 	[18] = 0xac000400,	/* 7.EDX: MD_CLEAR, SPEC_CTRL, STIBP, ARCH_CAP, SSBD */
 	[23] = 0,		/* no bugs */
 };

@@ -331,6 +331,7 @@ static const u16 not_switched[] = {
 	X86_FEATURE_SGX,
 	X86_FEATURE_SGX_LC,
 	X86_FEATURE_FLUSH_L1D,
+	X86_FEATURE_BUS_LOCK_DETECT,
 };
 
 /* Allowed to be 1 in a capability MSR. */

@@ -247,6 +247,26 @@ START_TEST(test_steal_time)
 }
 END_TEST
 
+/*
+ * The stub loads no DEBUGCTL bit of a guest's but BTF, so the machine's bus-lock
+ * traps are no feature of a guest.
+ */
+START_TEST(test_bus_lock_trap)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = {
+		.head.nmsrs = 1,
+		.entry = { .index = 0x1d9, .data = 1u << 2 },	/* DEBUGCTL.BUS_LOCK_DETECT */
+	};
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 0);
+	msr.entry.data = 0;
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 1);
+}
+END_TEST
+
 static void guest_spins(struct fake_entry *e, void *arg)
 {
 	static const unsigned int window[] = { 4096, 8192, 16384, 8192 };
@@ -691,6 +711,7 @@ Suite *m0_suite(void)
 	t = tcase_create("exits");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_io_and_hlt);
+	tcase_add_test(t, test_bus_lock_trap);
 	tcase_add_test(t, test_cpuid);
 	tcase_add_test(t, test_kicked_in_delivery);
 	tcase_add_test(t, test_steal_time);
