@@ -188,7 +188,7 @@ static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, bo
 	struct ksplit_run *run = &vcpu->run;
 
 	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
-		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
+		if (run->msr[i] != c->host_msr[i]) {
 			wrmsrl(ksplit_syscall_msrs[i], run->msr[i]);
 			ksplit_count(wrmsrs);
 		}
@@ -244,7 +244,7 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, struct ksplit_cpu *c, boo
 	wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
 	ksplit_count(wrmsrs);
 	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
-		if (run->msr_mask & BIT(i) && run->msr[i] != c->host_msr[i]) {
+		if (run->msr[i] != c->host_msr[i]) {
 			wrmsrl(ksplit_syscall_msrs[i], c->host_msr[i]);
 			ksplit_count(wrmsrs);
 		}
@@ -428,9 +428,7 @@ int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct kspl
 	host_debugctl = get_debugctlmsr();
 	debugregs = (run->flags & KSPLIT_RUN_DEBUGREGS) ||
 		    !(v->state.real[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL] & CPU_BASED_MOV_DR_EXITING);
-	vcpu->spec_ctrl = run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL) ?
-			  run->msr[KSPLIT_MSR_SPEC_CTRL] :
-			  this_cpu_read(x86_spec_ctrl_current);
+	vcpu->spec_ctrl = run->msr[KSPLIT_MSR_SPEC_CTRL];
 	if (v->launched)
 		flags |= VMX_RUN_VMRESUME;
 	/* Write bits of low MSRs are in the third kilobyte. */
@@ -443,8 +441,7 @@ int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct kspl
 	ksplit_enter_exit(vcpu, flags, e);
 	ksplit_load_host(vcpu, c, debugregs, host_xcr0, host_pkru, host_debugctl);
 	WRITE_ONCE(vcpu->in_guest, false);
-	if (run->msr_mask & BIT(KSPLIT_MSR_SPEC_CTRL))
-		run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
+	run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
 
 	if (unlikely(e->fail)) {
 		run->instruction_error = vmx_read(VM_INSTRUCTION_ERROR);

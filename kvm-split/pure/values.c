@@ -69,13 +69,14 @@ static bool msr_valid(const struct ksplit_hw *hw, enum ksplit_run_msr i, u64 val
 /**
  * ksplit_check_run_values() - check a run's values that are not in the VMCS
  * @hw: the processor
- * @run: the stub's copy
+ * @run: the stub's copy; MSRs that are not to be loaded become 0, so that no
+ *	guest has the host's values
  *
  * GPRs, CR2, PKRU and the deadline may be anything.
  *
  * Return: 0, or -EINVAL.
  */
-int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run *run)
+int ksplit_check_run_values(const struct ksplit_hw *hw, struct ksplit_run *run)
 {
 	/* Guests write it at will, so it is always switched. */
 	u32 i, mask = run->msr_mask | BIT(KSPLIT_MSR_KERNEL_GS_BASE);
@@ -90,7 +91,9 @@ int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run 
 	if (run->msr_mask >> KSPLIT_NR_RUN_MSRS)
 		return -EINVAL;
 	for (i = 0; i < KSPLIT_NR_RUN_MSRS; i++) {
-		if ((mask >> i & 1) && !msr_valid(hw, i, run->msr[i]))
+		if (!(mask >> i & 1))
+			run->msr[i] = 0;
+		else if (!msr_valid(hw, i, run->msr[i]))
 			return -EINVAL;
 	}
 	return 0;

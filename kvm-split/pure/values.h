@@ -16,6 +16,6 @@
 
 bool ksplit_canonical(u64 va, u32 virt_bits);
 bool ksplit_xcr0_valid(u64 xcr0, u64 allowed);
-int ksplit_check_run_values(const struct ksplit_hw *hw, const struct ksplit_run *run);
+int ksplit_check_run_values(const struct ksplit_hw *hw, struct ksplit_run *run);
 
 #endif /* KSPLIT_VALUES_H */

@@ -415,7 +415,7 @@ enum ksplit_run_msr {
  * @xss:	in: must be 0 in this version
  * @pkru:	in/out
  * @msr_mask:	in: which of @msr to load (bit per enum ksplit_run_msr); the
- *		others keep the host's values, but for KERNEL_GS_BASE, which is
+ *		others are 0 in the guest, but for KERNEL_GS_BASE, which is
  *		always loaded.  It and SPEC_CTRL are read back
  * @msr:	in/out
  * @tsc_deadline: in: absolute host TSC at which to leave the guest with
