@@ -14,6 +14,7 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
+#include "pure/values.h"
 #include "vmx.h"
 
 struct ksplit_hw ksplit_hw __ro_after_init;
@@ -40,9 +41,14 @@ static bool __init ksplit_probe_field(const struct ksplit_field *field)
 	       (field->cls == KSPLIT_EXIT || vmx_write_ok(field->encoding, value));
 }
 
-/* Takes out of the supported fields what this CPU lacks: all, if VMX fails. */
+/*
+ * Takes out of the supported fields what this CPU lacks, all if VMX fails, and of
+ * SPEC_CTRL the bits that it refuses: a guest may set the others, as
+ * kvm_spec_ctrl_test_value() lets it.
+ */
 static void __init ksplit_probe_cpu(void *region)
 {
+	u64 spec_ctrl = ksplit_rdmsr(MSR_IA32_SPEC_CTRL);
 	bool works = !ksplit_cpu_on() && !vmx_clear(__pa(region)) && !vmx_ptrld(__pa(region));
 
 	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
@@ -51,6 +57,12 @@ static void __init ksplit_probe_cpu(void *region)
 	if (works)
 		vmx_clear(__pa(region));
 	ksplit_cpu_off(NULL);
+
+	for (unsigned int i = 0; ksplit_hw.spec_ctrl && i < 64; i++)
+		if (wrmsrl_safe(MSR_IA32_SPEC_CTRL, BIT_ULL(i)))
+			ksplit_hw.spec_ctrl &= ~BIT_ULL(i);
+	if (ksplit_hw.spec_ctrl)
+		wrmsrl(MSR_IA32_SPEC_CTRL, spec_ctrl);
 }
 
 static int __init ksplit_probe_fields(void)
@@ -69,13 +81,13 @@ static int __init ksplit_probe_fields(void)
 	return ksplit_slot_test(ksplit_hw.supported, KSPLIT_S_GUEST_RIP) ? 0 : -EIO;
 }
 
-/* MSRs that KVM's own set-up reads; the worker cannot. */
+/* MSRs whose values KVM's own set-up reads; the worker cannot. */
 static const u32 ksplit_host_msrs[] __initconst = {
-	MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_MISC_ENABLE, MSR_IA32_FEAT_CTL,
-	MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_CORE_CAPS, MSR_PLATFORM_INFO,
-	MSR_IA32_UCODE_REV, MSR_IA32_TSX_CTRL,
-	MSR_IA32_SYSENTER_CS, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
-	MSR_TSC_AUX, MSR_IA32_XSS, MSR_MTRRcap, MSR_IA32_MCG_CAP,
+	MSR_EFER,
+	MSR_IA32_CR_PAT,
+	MSR_IA32_FEAT_CTL,
+	MSR_IA32_ARCH_CAPABILITIES,
+	MSR_IA32_UCODE_REV,
 };
 
 /**
@@ -103,16 +115,13 @@ void __init ksplit_init_info(void)
 	memcpy(info->cpu_word, c->x86_capability, sizeof(c->x86_capability));
 	memcpy(info->vmx_msr, ksplit_hw.synthetic, sizeof(info->vmx_msr));
 	info->xcr0 = ksplit_hw.xcr0;
-	info->xfeatures = ksplit_hw.xcr0;
+	info->spec_ctrl = ksplit_hw.spec_ctrl;
 	info->xstate_size = fpu_user_cfg.default_size;
 	for (unsigned int i = 0; i < ARRAY_SIZE(ksplit_host_msrs); i++) {
 		u64 value;
 
 		if (rdmsrl_safe(ksplit_host_msrs[i], &value))
 			continue;
-		/* The kernel's entry points are not the worker's business. */
-		if (ksplit_host_msrs[i] == MSR_LSTAR || ksplit_host_msrs[i] == MSR_CSTAR)
-			value = 0;
 		info->msr[info->nr_msrs].index = ksplit_host_msrs[i];
 		info->msr[info->nr_msrs++].value = value;
 	}
@@ -166,14 +175,11 @@ int __init ksplit_init_hw(void)
 	hw->virt_bits = boot_cpu_data.x86_virt_bits;
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
 		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
-			   fpu_user_cfg.default_features;
+			   fpu_user_cfg.default_features & KSPLIT_XCR0_GUEST;
 	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
 	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
-	if (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL)) {
-		hw->spec_ctrl = SPEC_CTRL_IBRS | SPEC_CTRL_STIBP;
-		if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
-			hw->spec_ctrl |= SPEC_CTRL_SSBD;
-	}
+	/* Until every CPU was asked: ksplit_probe_spec_ctrl(). */
+	hw->spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ~0ull : 0;
 	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
 			  X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_VMXE |

@@ -185,12 +185,14 @@ static long split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_tenant *t = file->private_data;
 	void __user *argp = (void __user *)arg;
+	struct ksplit_info __user *info = argp;
 
 	switch (cmd) {
 	case KSPLIT_GET_INFO:
-		/* The kernel measures the TSC anew a second after the boot. */
-		return copy_to_user(argp, &ksplit_info, sizeof(ksplit_info)) ||
-		       put_user(tsc_khz, &((struct ksplit_info __user *)argp)->tsc_khz) ? -EFAULT : 0;
+		/* The kernel measures the TSC anew a second after the boot, and watches it. */
+		return copy_to_user(info, &ksplit_info, sizeof(ksplit_info)) ||
+		       put_user(tsc_khz, &info->tsc_khz) ||
+		       put_user(check_tsc_unstable(), &info->tsc_unstable) ? -EFAULT : 0;
 	case KSPLIT_BIND:
 		return t ? -ENOTTY : bind(argp);
 	case KSPLIT_SERVE:

@@ -4,16 +4,6 @@
  */
 #include "values.h"
 
-#define XCR0_X87	BIT_ULL(0)
-#define XCR0_SSE	BIT_ULL(1)
-#define XCR0_AVX	BIT_ULL(2)
-#define XCR0_MPX	(BIT_ULL(3) | BIT_ULL(4))
-#define XCR0_AVX512	(BIT_ULL(5) | BIT_ULL(6) | BIT_ULL(7))
-#define XCR0_PKRU	BIT_ULL(9)
-/* Not AMX: its state is 8 KiB and needs the host's consent per process. */
-#define XCR0_KNOWN	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_MPX | \
-			 XCR0_AVX512 | XCR0_PKRU)
-
 /**
  * ksplit_canonical() - whether an address is canonical
  * @va: linear address
@@ -40,7 +30,7 @@ bool ksplit_xcr0_valid(u64 xcr0, u64 allowed)
 	u64 mpx = xcr0 & XCR0_MPX;
 	u64 avx512 = xcr0 & XCR0_AVX512;
 
-	return xcr0 & XCR0_X87 && !(xcr0 & ~((allowed | XCR0_X87) & XCR0_KNOWN)) &&
+	return xcr0 & XCR0_X87 && !(xcr0 & ~((allowed | XCR0_X87) & KSPLIT_XCR0_GUEST)) &&
 	       (!(xcr0 & XCR0_AVX) || xcr0 & XCR0_SSE) &&
 	       (!mpx || mpx == XCR0_MPX) &&
 	       (!avx512 || (avx512 == XCR0_AVX512 && xcr0 & XCR0_AVX));

@@ -105,9 +105,10 @@ struct ksplit_msr {
  * @vmx_msr:		synthetic VMX capability MSRs from 0x480: what the
  *			stub's policy (docs/vmcs-policy.md) leaves of the CPU's
  * @xcr0:		XCR0 features a guest may have
- * @xss:		XSS features a guest may have
- * @xfeatures:		features in the guest's xstate
+ * @spec_ctrl:		bits of SPEC_CTRL that every CPU accepts
  * @nr_msrs:		how many of @msr are used
+ * @tsc_unstable:	1: the kernel has found by now that the TSC drifts or jumps
+ * @pad:		0
  * @msr:		host MSRs that KVM reads for its own set-up
  *
  * This call works on control and tenant; its number changes with the size.
@@ -127,11 +128,12 @@ struct ksplit_info {
 	__u32 nr_cpu_words;
 	__u32 nr_bug_words;
 	__u32 nr_msrs;
+	__u32 tsc_unstable;
+	__u32 pad;
 	__u32 cpu_word[KSPLIT_NR_CPU_WORDS];
 	__u64 vmx_msr[KSPLIT_NR_VMX_MSRS];
 	__u64 xcr0;
-	__u64 xss;
-	__u64 xfeatures;
+	__u64 spec_ctrl;
 	struct ksplit_msr msr[KSPLIT_NR_HOST_MSRS];
 };
 

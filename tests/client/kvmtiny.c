@@ -968,6 +968,41 @@ static void test_features(unsigned long n)
 	printf("%s: ok %u\n", test, list.head.nmsrs);
 }
 
+/* A guest writes SPEC_CTRL, or the client does: bits that the CPU lacks are refused. */
+static void test_specctrl(unsigned long n)
+{
+	static const uint8_t code[] = { 0x0f, 0x30, 0x0f, 0x32, 0xf4 };	/* wrmsr; rdmsr; hlt */
+	static const uint8_t handler[] = { 0xb3, 0x99, 0xf4 };	/* mov bl,0x99; hlt */
+	const uint16_t vector[2] = { CODE + 0x80, 0 };
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800, .rcx = 0x48 };
+	uint32_t i, value;
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	set_cpuid(&m);
+	memcpy(m.ram + CODE + 0x80, handler, sizeof(handler));
+	memcpy(m.ram + 4 * 13, vector, sizeof(vector));
+	for (i = 0; i <= 32; i++) {
+		value = i < 32 ? 1u << i : 0;
+		msr.entry = (struct kvm_msr_entry){ .index = 0x48, .data = value };
+		printf("%s: set %#x: %d", test, value, ioctl(m.vcpu, KVM_SET_MSRS, &msr));
+		msr.entry.data = 0;
+		ioctl(m.vcpu, KVM_SET_MSRS, &msr);
+		regs.rip = CODE;
+		regs.rax = value;
+		regs.rbx = regs.rdx = 0;
+		CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
+		CHECK(vm_run(&m) == 0 && m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
+		printf("; wrmsr: %s %#llx\n", regs.rbx ? "#GP" : "ok", (unsigned long long)regs.rax);
+		regs.rsp = 0x800;
+		regs.rflags = 2;
+		regs.rcx = 0x48;
+	}
+	printf("%s: ok\n", test);
+}
+
 static void print_name(int fd)
 {
 	char link[32], name[64] = "";
@@ -1806,6 +1841,7 @@ static const struct {
 	{ "bad", test_bad, 0 },
 	{ "msrs", test_msrs, 0 },
 	{ "features", test_features, 0 },
+	{ "specctrl", test_specctrl, 0 },
 	{ "names", test_names, 0 },
 	{ "uffd", test_uffd, 0 },
 	{ "stale", test_stale, 0 },

@@ -132,7 +132,7 @@ static int fake_get_info(struct ksplit_info *ret)
 	memcpy(ret->cpu_word, cpu_word, sizeof(cpu_word));
 	memcpy(ret->vmx_msr, vmx_msr, sizeof(vmx_msr));
 	ret->xcr0 = 7;
-	ret->xfeatures = 7;
+	ret->spec_ctrl = 7;
 	ret->nr_msrs = ARRAY_SIZE(msrs);
 	memcpy(ret->msr, msrs, sizeof(msrs));
 	return 0;

@@ -40,7 +40,7 @@ struct guest_fpu {
 	struct fpstate fps;
 };
 
-static u64 guest_xcr0, guest_xfeatures;
+static u64 guest_xcr0;
 static unsigned int xstate_size;
 
 /**
@@ -60,7 +60,6 @@ int ksplit_fpu_init(void)
 		return -EINVAL;
 	xstate_size = info.xstate_size;
 	guest_xcr0 = info.xcr0;
-	guest_xfeatures = info.xfeatures;
 	return 0;
 }
 
@@ -211,14 +210,14 @@ bool fpu_alloc_guest_fpstate(struct fpu_guest *gfpu)
 	g->fd = call ? call->back_fd : -1;
 	g->fps.size = xstate_size;
 	g->fps.user_size = xstate_size;
-	g->fps.xfeatures = guest_xfeatures;
-	g->fps.user_xfeatures = guest_xfeatures;
+	g->fps.xfeatures = guest_xcr0;
+	g->fps.user_xfeatures = guest_xcr0;
 	g->fps.is_valloc = true;
 	g->fps.is_guest = true;
 
 	gfpu->fpstate = &g->fps;
-	gfpu->xfeatures = guest_xfeatures;
-	gfpu->perm = guest_xfeatures;
+	gfpu->xfeatures = guest_xcr0;
+	gfpu->perm = guest_xcr0;
 	gfpu->uabi_size = max_t(unsigned int, sizeof(struct kvm_xsave),
 				xstate_size);
 	return true;
@@ -312,7 +311,7 @@ u64 xstate_get_guest_group_perm(void)
 
 int fpu_enable_guest_xfd_features(struct fpu_guest *gfpu, u64 xfeatures)
 {
-	return xfeatures & ~guest_xfeatures ? -EPERM : 0;
+	return xfeatures & ~guest_xcr0 ? -EPERM : 0;
 }
 
 void fpu_update_guest_xfd(struct fpu_guest *gfpu, u64 xfd)

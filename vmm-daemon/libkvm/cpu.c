@@ -137,6 +137,9 @@ static int msr_write(u32 msr, u64 value)
 	u64 old;
 
 	if (i >= 0) {
+		/* What the CPU would answer with #GP, as kvm_spec_ctrl_test_value() asks. */
+		if (msr == MSR_IA32_SPEC_CTRL && value & ~info.spec_ctrl)
+			return -EIO;
 		raw_cpu_ptr(&split_cpu_regs)->msr[i] = value;
 		return 0;
 	}
@@ -378,6 +381,8 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 	c->extended_cpuid_level = cpuid_eax(0x80000000);
 	c->initialized = 1;
 	tsc_khz = i->tsc_khz;
+	if (i->tsc_unstable)
+		mark_tsc_unstable("on the host");
 
 	/* Per-CPU copies are made from the image later. */
 	*(struct cpuinfo_x86 *)(__force void *)&cpu_info = *c;

@@ -173,14 +173,17 @@ u64 sched_clock_cpu(int cpu)
 
 /* ------------------------------------------------------------ the TSC --- */
 
-/* The stub's host would not offer one that drifts between CPUs. */
+static bool tsc_unstable;
+
+/* What the host found before this worker started, or KVM since. */
 int check_tsc_unstable(void)
 {
-	return 0;
+	return tsc_unstable;
 }
 
 void mark_tsc_unstable(char *reason)
 {
+	tsc_unstable = true;
 }
 
 /* ------------------------------------------------------------- delays --- */

@@ -267,6 +267,34 @@ START_TEST(test_bus_lock_trap)
 }
 END_TEST
 
+#define MSR_SPEC_CTRL	0x48
+
+/* Bits of SPEC_CTRL that the CPU has not, as the stub says: refused, not run. */
+START_TEST(test_spec_ctrl)
+{
+	static const uint64_t bad[] = { 8, 1 << 7, 1 << 10, 0xf, 1 << 15, 1ull << 32, ~0ull };
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = {
+		.head.nmsrs = 1,
+		.entry = { .index = MSR_SPEC_CTRL },
+	};
+	unsigned int i;
+
+	for (i = 0; i <= 7; i++) {
+		msr.entry.data = i;
+		ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 1);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		msr.entry.data = bad[i];
+		ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 0);
+		ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_MSRS, &msr), 1);
+		ck_assert_uint_eq(msr.entry.data, 7);
+	}
+}
+END_TEST
+
 static void guest_spins(struct fake_entry *e, void *arg)
 {
 	static const unsigned int window[] = { 4096, 8192, 16384, 8192 };
@@ -715,6 +743,7 @@ Suite *m0_suite(void)
 	tcase_add_test(t, test_cpuid);
 	tcase_add_test(t, test_kicked_in_delivery);
 	tcase_add_test(t, test_steal_time);
+	tcase_add_test(t, test_spec_ctrl);
 	tcase_add_test(t, test_ple_window);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
