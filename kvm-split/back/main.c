@@ -7,18 +7,12 @@
  * there, and leaves it with every VMCS cleared, also when it goes offline, the
  * machine suspends, reboots or crashes.
  */
-#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
-#include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/syscore_ops.h>
 
-#include <asm/cpu_device_id.h>
-#include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/xcr.h>
 #include <asm/perf_event.h>
 #include <asm/msr.h>
 #include <asm/reboot.h>
@@ -51,21 +45,15 @@ static unsigned int ksplit_hw_users;
 static int ksplit_vmxon(u64 pa)
 {
 	cr4_set_bits(X86_CR4_VMXE);
-	asm goto("1: vmxon %[pa]\n\t"
-		 _ASM_EXTABLE(1b, %l[fault])
-		 : : [pa] "m" (pa) : : fault);
-	return 0;
-fault:
+	if (!VMX_INSN("vmxon %[pa]", [pa] "m" (pa)))
+		return 0;
 	cr4_clear_bits(X86_CR4_VMXE);
 	return -EFAULT;
 }
 
 static void ksplit_vmxoff(void)
 {
-	asm goto("1: vmxoff\n\t"
-		 _ASM_EXTABLE(1b, %l[fault])
-		 : : : "cc", "memory" : fault);
-fault:
+	VMX_INSN("vmxoff");
 	cr4_clear_bits(X86_CR4_VMXE);
 }
 
@@ -117,12 +105,13 @@ void ksplit_cpu_off(void *unused)
 
 static int ksplit_cpu_online(unsigned int cpu)
 {
-	int r;
+	int r = -EIO;
 
 	scoped_guard(irqsave)
-		r = ksplit_cpu_on();
+		if (ksplit_cpu_compatible())
+			r = ksplit_cpu_on();
 	if (r)
-		pr_err("kvm-split: VMXON failed on CPU %u: %d\n", cpu, r);
+		pr_err("kvm-split: no VMX as at boot on CPU %u: %d\n", cpu, r);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 
+#include <asm/cpu_device_id.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
@@ -21,12 +22,44 @@ struct ksplit_hw ksplit_hw __ro_after_init;
 struct ksplit_info ksplit_info __ro_after_init;
 u64 ksplit_host_xss __ro_after_init;
 
-static u64 __init ksplit_rdmsr(u32 msr)
+static u64 ksplit_rdmsr(u32 msr)
 {
 	u64 value = 0;
 
 	rdmsrl_safe(msr, &value);
 	return value;
+}
+
+/* The capability MSRs of this CPU, without what it is known to get wrong. */
+static void ksplit_read_caps(u64 *msr)
+{
+	const u64 timer = (u64)PIN_BASED_VMX_PREEMPTION_TIMER << 32;
+
+	for (unsigned int i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
+		msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
+	/*
+	 * Xeon E3-1220 v2: the timer does not fire.  The other CPUs of
+	 * vmx_preemption_cpu_tfms[] lack FSGSBASE, which a worker needs.
+	 */
+	if (boot_cpu_data.x86_vfm == INTEL_IVYBRIDGE && boot_cpu_data.x86_stepping == 8) {
+		msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_PINBASED_CTLS)] &= ~timer;
+		msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_TRUE_PINBASED_CTLS)] &= ~timer;
+	}
+}
+
+/**
+ * ksplit_cpu_compatible - whether this CPU can run what the CPUs at boot could
+ *
+ * As vmx_check_processor_compat(): the revision of a VMCS, and what the policy
+ * makes of the capabilities.
+ */
+bool ksplit_cpu_compatible(void)
+{
+	struct ksplit_hw hw = ksplit_hw;
+
+	ksplit_read_caps(hw.msr);
+	return (u32)hw.msr[0] == (u32)ksplit_hw.msr[0] && !ksplit_caps_init(&hw) &&
+	       !memcmp(hw.synthetic, ksplit_hw.synthetic, sizeof(hw.synthetic));
 }
 
 /*
@@ -152,20 +185,13 @@ static void __init ksplit_init_l1tf(void)
 int __init ksplit_init_hw(void)
 {
 	struct ksplit_hw *hw = &ksplit_hw;
-	u64 feat;
 	int cpu, r;
 
-	if (!boot_cpu_has(X86_FEATURE_VMX)) {
-		pr_info("kvm-split: no VMX\n");
+	if (!boot_cpu_has(X86_FEATURE_VMX) || !boot_cpu_has(X86_FEATURE_MSR_IA32_FEAT_CTL)) {
+		pr_info("kvm-split: no VMX, or disabled by the firmware\n");
 		return -EOPNOTSUPP;
 	}
-	feat = ksplit_rdmsr(MSR_IA32_FEAT_CTL);
-	if (!(feat & FEAT_CTL_LOCKED) || !(feat & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
-		pr_err("kvm-split: VMX disabled by the firmware\n");
-		return -EOPNOTSUPP;
-	}
-	for (unsigned int i = 0; i < KSPLIT_NR_VMX_MSRS; i++)
-		hw->msr[i] = ksplit_rdmsr(MSR_IA32_VMX_BASIC + i);
+	ksplit_read_caps(hw->msr);
 	rdmsrl_safe(MSR_IA32_XSS, &ksplit_host_xss);
 	/* In SMM the host's counters stay frozen, whoever was interrupted. */
 	hw->debugctl = ksplit_rdmsr(MSR_IA32_DEBUGCTLMSR) &

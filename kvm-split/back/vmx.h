@@ -140,6 +140,8 @@ void ksplit_cpu_off(void *unused);
 
 int ksplit_init_hw(void);
 void ksplit_init_info(void);
+/* Whether this CPU has what the one at boot had. */
+bool ksplit_cpu_compatible(void);
 
 /* ------------------------------------------------------ back/vmcs.c -- */
 
