@@ -36,6 +36,7 @@
 #include <linux/xarray.h>
 
 #include <asm/fpu/types.h>
+#include <asm/vmx.h>
 
 #include "uapi/kvm_split.h"
 #include "pure/msr_bitmap.h"
@@ -192,8 +193,11 @@ struct ksplit_vm {
 	struct cpumask kick_mask;	/* of ksplit_vm_kick_sync(), under mmu_lock */
 };
 
+#define KSPLIT_PERF_MSRS	8	/* as many as KVM has room for */
+
 /* One real VMCS. */
 struct ksplit_hw_vmcs {
+	struct ksplit_vcpu *vcpu;
 	struct vmcs_region *region;
 	struct list_head loaded;	/* per-CPU list of VMCSs on that CPU */
 	int cpu;			/* where it is active, -1: nowhere */
@@ -207,8 +211,10 @@ struct ksplit_hw_vmcs {
 	struct vmcs_region *shadow;	/* the shadow VMCS, active where this one is */
 	struct {			/* as last written; of which CPU */
 		int cpu;
-		unsigned long rsp, cr3, cr4, fs_base, eptp, link;
+		unsigned long rsp, cr3, cr4, fs_base, eptp, link, perf;
 	} host;
+	struct vmx_msr_entry perf_guest[KSPLIT_PERF_MSRS];	/* VM entry and exit load them */
+	struct vmx_msr_entry perf_host[KSPLIT_PERF_MSRS];
 };
 
 struct ksplit_vcpu {
@@ -222,7 +228,7 @@ struct ksplit_vcpu {
 	/* vmenter.S: */
 	unsigned long regs[17];
 	u64 spec_ctrl;
-	struct ksplit_hw_vmcs *current_vmcs;
+	struct ksplit_hw_vmcs *current_vmcs;	/* loaded last */
 
 	struct ksplit_hw_vmcs vmcs[KSPLIT_NR_VMCS];
 	struct ksplit_run run;		/* the copy that was checked */
@@ -230,6 +236,7 @@ struct ksplit_vcpu {
 	struct ksplit_exit *exit;	/* back/vcpu.c */
 	struct fpu_guest fpu;
 	u32 last_index;			/* vmcs_index of the last run */
+	bool ibpb;			/* a prediction barrier is due before the next entry */
 
 	struct ksplit_root *root;	/* referenced while loaded */
 	u64 tlb_gen;

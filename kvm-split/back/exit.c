@@ -13,9 +13,6 @@
 
 #include "vmx.h"
 
-/* Exit qualification of an EPT violation: NMI unblocked by IRET. */
-#define KSPLIT_QUAL_NMI_UNBLOCKED	BIT_ULL(12)
-
 /* ------------------------------------------------------------ exits -- */
 
 /* #AC that the host's split-lock detection raised, not the guest's. */
@@ -48,10 +45,10 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		fault.gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
 		fault.qualification = vmx_read(EXIT_QUALIFICATION);
 	}
-	e->nmi_unblocked = fault.qualification & KSPLIT_QUAL_NMI_UNBLOCKED;
 
 	ksplit_count(ept_faults);
 	r = ksplit_ept_fault(vcpu, &fault);
+	e->qualification = fault.qualification;
 	switch (r) {
 	case KSPLIT_FAULT_DONE:
 		return 1;
@@ -64,8 +61,6 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		e->reason = EXIT_REASON_EPT_MISCONFIG;
 		return 0;
 	case KSPLIT_FAULT_VIOLATION:
-		e->qualification = fault.qualification;
-		e->own_qualification = true;
 		return 0;
 	}
 	return r;
@@ -78,12 +73,12 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
  * @e: the exit
  *
  * Context: the worker's thread, may sleep.
- * Return: 1 if the stub consumed the exit, 0 if it is the worker's, or -errno.
+ * Return: 1 if the stub consumed the exit, 0 if it is the worker's, or -errno
+ * if the stub could not deal with it now.
  */
 int ksplit_handle_exit(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
-			      struct ksplit_exit *e)
+		       struct ksplit_exit *e)
 {
-	e->nmi_unblocked = false;
 	if (e->fail) {
 		vcpu->run.exit_flags |= KSPLIT_EXIT_VMFAIL;
 		return 0;
@@ -123,7 +118,7 @@ int ksplit_handle_exit(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
  * Return: 0, -EFAULT.
  */
 int ksplit_store_vmcs(struct ksplit_vmcs __user *vmcs,
-			     const struct ksplit_exit *e, const u64 *invalid)
+		      const struct ksplit_exit *e, const u64 *invalid)
 {
 	unsigned int word, slot;
 	u64 valid;
@@ -166,7 +161,7 @@ u32 ksplit_wishes(struct ksplit_vcpu *vcpu)
  * Return: 0, -EFAULT.
  */
 int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
-			 struct ksplit_exit *e, struct ksplit_run __user *arg)
+		  struct ksplit_exit *e, struct ksplit_run __user *arg)
 {
 	struct ksplit_run *run = &vcpu->run;
 	int r;
@@ -177,7 +172,7 @@ int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason, v != vcpu->vmcs),
 					e->value, e->stored);
 	}
-	if (e->own_qualification)
+	if (e->reason == EXIT_REASON_EPT_VIOLATION)
 		e->value[KSPLIT_S_EXIT_QUALIFICATION] = e->qualification;
 	e->value[KSPLIT_S_VM_EXIT_REASON] = e->reason;
 	ksplit_slot_set(e->stored, KSPLIT_S_VM_EXIT_REASON);

@@ -16,7 +16,6 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 #include <trace/events/ipi.h>
 
 #include <asm/desc.h>
@@ -156,21 +155,10 @@ static bool ksplit_wanted(struct ksplit_vcpu *vcpu)
 }
 
 /*
- * Reports an exit that the stub consumed as a host interrupt.  KVM deals with
- * an interrupted event by itself, but does not expect an interrupt to unblock
- * NMIs.
+ * Enters until an exit is the worker's.  One that the stub consumed, or could not
+ * deal with, is reported as a host interrupt if it has to be: KVM deals with an
+ * event that it interrupted by itself.
  */
-static int ksplit_leave(struct ksplit_hw_vmcs *v, struct ksplit_exit *e)
-{
-	if (e->nmi_unblocked && !(e->idt_info & VECTORING_INFO_VALID_MASK)) {
-		guard(preempt)();
-		ksplit_vmcs_load(v);
-		ksplit_block_nmi(true);
-	}
-	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
-	return 0;
-}
-
 static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			   struct ksplit_exit *e)
 {
@@ -194,21 +182,25 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			/* An entry that took place has to be reported. */
 			if (!e->entered || r == -ESHUTDOWN)
 				return r;
-			return ksplit_leave(v, e);
+			break;
 		}
 		r = ksplit_handle_exit(vcpu, v, e);
-		if (r <= 0) {
-			if (!r)
-				ksplit_count(exits_worker);
-			return r;
+		/* Nothing of it must be lost: the guest faults again. */
+		if (r < 0)
+			break;
+		if (!r) {
+			ksplit_count(exits_worker);
+			return 0;
 		}
 		ksplit_count(exits_ring0);
 		this_cpu_inc(ksplit_stats.exits_ring0[min_t(u32, (u16)e->reason,
 				ARRAY_SIZE(ksplit_stats.exits_ring0) - 1)]);
 		if (e->at_once || ksplit_wanted(vcpu) || signal_pending(current))
-			return ksplit_leave(v, e);
+			break;
 		e->requeue = true;
 	}
+	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
+	return 0;
 }
 
 /**
@@ -239,7 +231,7 @@ long ksplit_vcpu_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user *arg)
 		v->flush_vpid = true;
 	/* L1 must be safe from L2, as in in-tree KVM; or the guest's own that was emulated. */
 	if ((vcpu->last_index && !vcpu->run.vmcs_index) || vcpu->run.flags & KSPLIT_RUN_IBPB)
-		indirect_branch_prediction_barrier();
+		vcpu->ibpb = true;
 	vcpu->last_index = vcpu->run.vmcs_index;
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));
@@ -365,7 +357,8 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bo
 		return -EFAULT;
 	if (fpu.len != ksplit_info.xstate_size || fpu.xcr0 & ~ksplit_hw.xcr0)
 		return -EINVAL;
-	image = kvzalloc(fpu.len, GFP_KERNEL_ACCOUNT);
+	/* Without XSAVE as well the kernel writes the header behind the FXSAVE area. */
+	image = kvzalloc(vcpu->fpu.uabi_size, GFP_KERNEL_ACCOUNT);
 	if (!image)
 		return -ENOMEM;
 	if (!set) {
@@ -466,7 +459,7 @@ int ksplit_vcpu_init_hw(struct ksplit_vcpu *vcpu)
 	if (!vcpu->exit || !vcpu->chan.kvm_run)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < KSPLIT_NR_VMCS; i++) {
-		r = ksplit_vmcs_alloc(&vcpu->vmcs[i]);
+		r = ksplit_vmcs_alloc(&vcpu->vmcs[i], vcpu);
 		if (r)
 			return r;
 	}

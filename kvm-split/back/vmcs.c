@@ -9,6 +9,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/idr.h>
+#include <linux/pid.h>
 #include <linux/smp.h>
 
 #include <asm/nospec-branch.h>
@@ -63,13 +64,15 @@ void __init ksplit_vmcs_init_tables(void)
 /**
  * ksplit_vmcs_alloc - memory and a VPID for one VMCS
  * @v: zeroed
+ * @vcpu: whose it is
  *
  * Return: 0, -ENOMEM, -ENOSPC without a free VPID.
  */
-int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v)
+int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v, struct ksplit_vcpu *vcpu)
 {
 	int vpid;
 
+	v->vcpu = vcpu;
 	v->cpu = -1;
 	INIT_LIST_HEAD(&v->loaded);
 	v->region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -117,6 +120,8 @@ static void ksplit_vmcs_clear_here(void *data)
 	vmx_clear_both(v);
 	if (c->current_vmcs == v)
 		c->current_vmcs = NULL;
+	if (c->last == v)
+		c->last = NULL;
 	list_del_init(&v->loaded);
 	v->launched = false;
 	/* Whoever sees cpu == -1 sees the list without @v. */
@@ -155,13 +160,17 @@ void ksplit_vmcs_clear_cpu(void)
  * ksplit_vmcs_load - makes a VMCS current on this CPU
  * @v: the VMCS, of the vCPU whose mutex is held
  *
+ * If that fails the VM is dead, no VMCS is current, and every access fails.
+ *
  * Context: preemption off, interrupts on.
  */
 void ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
 {
 	struct ksplit_cpu *c = this_cpu_ptr(&ksplit_cpu);
+	struct ksplit_hw_vmcs *buddy = v->vcpu->current_vmcs;
 	int cpu = smp_processor_id();
 
+	v->vcpu->current_vmcs = v;
 	/* What is current here is active here. */
 	if (c->current_vmcs == v)
 		return;
@@ -170,13 +179,29 @@ void ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
 
 	guard(irq)();
 	if (v->cpu != cpu) {
-		vmx_clear(__pa(v->region));
+		/* SDM vol. 3, 25.11.3: a shadow VMCS, too, before its address is used. */
+		vmx_clear_both(v);
 		list_add(&v->loaded, &c->loaded);
 		WRITE_ONCE(v->cpu, cpu);
 		v->flush_vpid = true;
 	}
-	vmx_ptrld(__pa(v->region));
+	if (vmx_ptrld(__pa(v->region))) {
+		/* No access and no entry may hit what is current instead. */
+		if (c->current_vmcs)
+			ksplit_vmcs_clear_here(c->current_vmcs);
+		ksplit_vm_err(v->vcpu->vm, "VMPTRLD failed, the VM is dead");
+		ksplit_vm_kill(v->vcpu->vm);
+		return;
+	}
 	c->current_vmcs = v;
+	/*
+	 * As vmx_vcpu_load_vmcs(): one vCPU's branch predictions are not another's.
+	 * Between the two VMCSs of a vCPU ksplit_vcpu_run() decides, if the other
+	 * one is what was here last.
+	 */
+	if (!c->last || (c->last != v && c->last != buddy))
+		indirect_branch_prediction_barrier();
+	c->last = v;
 }
 
 /**

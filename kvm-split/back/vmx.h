@@ -10,7 +10,6 @@
 #define KSPLIT_BACK_VMX_H
 
 #include <asm/asm.h>
-#include <asm/vmx.h>
 
 #include "ksplit.h"
 
@@ -24,18 +23,13 @@ struct vmcs_region {
 struct ksplit_cpu {
 	struct vmcs_region *vmxon;
 	struct ksplit_hw_vmcs *current_vmcs;
+	struct ksplit_hw_vmcs *last;	/* that was, and has not been VMCLEARed */
 	struct list_head loaded;	/* VMCSs active here */
 	bool on;
 	u64 host_msr[KSPLIT_NR_RUN_MSRS];	/* by enum ksplit_run_msr */
 };
 
 DECLARE_PER_CPU(struct ksplit_cpu, ksplit_cpu);
-
-/* Of INVEPT and INVVPID. */
-struct ksplit_inv_desc {
-	u64 id;				/* EPTP or VPID */
-	u64 addr;
-};
 
 /* Fails (CF) also where VMX operation was ended, for a reboot: #UD. */
 #define VMX_INSN(insn, ...)						\
@@ -96,20 +90,21 @@ static __always_inline unsigned long vmx_read(unsigned long field)
 	return value;
 }
 
-static __always_inline void vmx_invept_global(void)
+/* Like the others these return whether they failed. */
+static __always_inline bool vmx_invept_global(void)
 {
-	struct ksplit_inv_desc op = { };
+	const u64 op[2] = { };
 
-	VMX_INSN("invept %[op], %[ext]", [op] "m" (op),
-		 [ext] "r" ((unsigned long)VMX_EPT_EXTENT_GLOBAL));
+	return VMX_INSN("invept %[op], %[ext]", [op] "m" (op),
+			[ext] "r" ((unsigned long)VMX_EPT_EXTENT_GLOBAL));
 }
 
-static __always_inline void vmx_invvpid(u16 vpid)
+static __always_inline bool vmx_invvpid(u16 vpid)
 {
-	struct ksplit_inv_desc op = { .id = vpid };
+	const u64 op[2] = { vpid };
 
-	VMX_INSN("invvpid %[op], %[ext]", [op] "m" (op),
-		 [ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
+	return VMX_INSN("invvpid %[op], %[ext]", [op] "m" (op),
+			[ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
 }
 
 /* What one entry brought; struct ksplit_vcpu.exit. */
@@ -120,10 +115,8 @@ struct ksplit_exit {
 	bool fail;
 	bool at_once;			/* this entry was to leave at once */
 	bool requeue;			/* idt_info is to be injected again */
-	bool nmi_unblocked;
 	bool entered;
-	bool own_qualification;		/* not hardware's but this: */
-	u64 qualification;
+	u64 qualification;		/* of an EPT violation, by the worker's tables */
 	u64 stored[KSPLIT_SLOT_WORDS];
 	u64 value[KSPLIT_NR_SLOTS];
 };
@@ -146,7 +139,7 @@ bool ksplit_cpu_compatible(void);
 /* ------------------------------------------------------ back/vmcs.c -- */
 
 void ksplit_vmcs_init_tables(void);
-int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v);
+int ksplit_vmcs_alloc(struct ksplit_hw_vmcs *v, struct ksplit_vcpu *vcpu);
 void ksplit_vmcs_free(struct ksplit_hw_vmcs *v);
 /* VMCLEAR wherever it is active; sleeps not, but waits for another CPU. */
 void ksplit_vmcs_clear(struct ksplit_hw_vmcs *v);
@@ -173,7 +166,6 @@ static inline bool ksplit_shadows(const struct ksplit_hw_vmcs *v)
 
 int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct ksplit_exit *e);
 int ksplit_handle_work(void);
-void ksplit_block_nmi(bool block);
 
 /* ------------------------------------------------------ back/exit.c -- */
 
