@@ -19,6 +19,7 @@
 #include <linux/kvm.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -351,6 +352,10 @@ enum {
 	DO_FOREIGN,		/* calls from a child: another address space */
 	DO_XMM,			/* a vector register's contents across a run */
 	DO_SPIN,		/* ms: runs, whatever comes */
+	DO_ONCE,		/* one run, not from the start: its exit reason; out[1]: RAX */
+	DO_FPU,			/* sets and gets the guest's xstate; out[1]: bytes of it */
+	DO_TICKS,		/* out[1]: the timer's ticks that met this thread in a guest */
+	DO_PIN,			/* to the last CPU */
 };
 
 static int64_t foreign(void)
@@ -402,6 +407,69 @@ static int64_t spin(uint64_t ms)
 	} while ((uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
 	run.tsc_deadline = ~0ull;
 	return 0;
+}
+
+static int64_t once(int64_t *w)
+{
+	int64_t r = ioctl(vcpu_fd, KSPLIT_RUN, &run) ? -errno : 0;
+
+	w[1] = run.regs[0];
+	return r ? r : (int64_t)vmcs.field[slot_of(0x4402)];
+}
+
+/* What is behind the image must not change, here and in the kernel (slub_debug). */
+static int64_t fpu(int64_t *w)
+{
+	static uint8_t image[3][8192];
+	static struct ksplit_info info;
+	struct ksplit_fpu f = { .pkru = 5 };
+	int control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+
+	if (control < 0 || ioctl(control, KSPLIT_GET_INFO, &info))
+		return -errno;
+	close(control);
+	memset(image, 0xaa, sizeof(image));
+	f.len = info.xstate_size;
+	for (int i = 0; i < 3; i++) {
+		f.buf = (uintptr_t)image[i];
+		if (ioctl(vcpu_fd, KSPLIT_FPU_GET, &f))
+			return -errno;
+		for (unsigned int j = info.xstate_size; j < sizeof(image[i]); j++)
+			if (image[i][j] != 0xaa)
+				return j;
+		if (!i) {
+			image[0][160] ^= 0x55;	/* XMM0 */
+			if (f.len > 512)
+				image[0][512] |= 3;
+			if (ioctl(vcpu_fd, KSPLIT_FPU_SET, &f))
+				return -errno;
+		}
+	}
+	w[1] = info.xstate_size;
+	return image[1][160] != image[0][160] || memcmp(image[1], image[2], info.xstate_size);
+}
+
+static int64_t ticks_in_guest(void)
+{
+	FILE *f = fopen("/proc/thread-self/stat", "r");
+	char line[1024] = "", *p;
+	int field = 2;
+
+	if (!f || !fgets(line, sizeof(line), f))
+		return -EIO;
+	fclose(f);
+	for (p = strrchr(line, ')'); p && field < 43; field++)
+		p = strchr(p + 1, ' ');
+	return p ? atol(p) : -EIO;
+}
+
+static int64_t pin(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0;
 }
 
 static int64_t operate(int64_t *w)
@@ -491,6 +559,15 @@ static int64_t operate(int64_t *w)
 		return run_xmm();
 	case DO_SPIN:
 		return spin(w[1]);
+	case DO_ONCE:
+		return once(w);
+	case DO_FPU:
+		return fpu(w);
+	case DO_TICKS:
+		w[1] = ticks_in_guest();
+		return 0;
+	case DO_PIN:
+		return pin();
 	}
 	return -ENOSYS;
 }
@@ -1189,6 +1266,154 @@ static void test_state(void)
 	CHECK(DO(XMM) == 0);
 }
 
+/* A guest with flat segments in long mode; pages 4 to 6 are its page tables. */
+static void long_mode(void)
+{
+	uint64_t *entry[3];
+
+	memset(ram + 4 * PAGE, 0, 3 * PAGE);
+	for (int i = 0; i < 3; i++) {
+		entry[i] = (uint64_t *)(ram + (4 + i) * PAGE);
+		entry[i][0] = i < 2 ? (5 + i) * PAGE | 7 : 0x87;
+	}
+	DO(FIELD, 0x6800, 0x80000031);		/* CR0, CR3, CR4 */
+	DO(FIELD, 0x6802, 4 * PAGE);
+	DO(FIELD, 0x6804, 0x20);
+	DO(FIELD, 0x2806, 0x501);		/* EFER: SCE, LME, LMA */
+	DO(FIELD, 0x4012, 1 << 9 | 1 << 15);	/* long mode, load EFER */
+	DO(FIELD, 0x802, 0x8);			/* CS, SS */
+	DO(FIELD, 0x804, 0x10);
+	for (int i = 0; i < 12; i += 2) {
+		DO(FIELD, 0x4800 + i, 0xffffffff);
+		DO(FIELD, 0x4814 + i, i == 2 ? 0xa09b : 0xc093);
+	}
+	DO(FIELD, 0x4004, 0xffffffff);		/* every exception exits */
+}
+
+/*
+ * MSRs that a run does not load hold nothing of the host's: where it goes with
+ * SYSCALL (from the last page of its own), and the number of its CPU (on the last
+ * of two CPUs it is not 0).
+ */
+static void test_left_out(void)
+{
+	/* rdtscp; mov eax,ecx; hlt */
+	static const uint8_t code_rdtscp[] = { 0x0f, 0x01, 0xf9, 0x89, 0xc8, 0xf4 };
+	/* mov ecx,0x48; rdmsr; hlt: SPEC_CTRL, if there is such an MSR */
+	static const uint8_t code_rdmsr[] = { 0xb9, 0x48, 0, 0, 0, 0x0f, 0x32, 0xf4 };
+	int64_t r;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(!DO(PIN));
+	CHECK(run_filled(0) == HLT);
+	long_mode();
+	/* Whatever the worker left there: not in the mask. */
+	for (int i = KSPLIT_MSR_STAR; i < KSPLIT_NR_RUN_MSRS; i++)
+		DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * i, 0x1234);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, pkru), 0);
+	ram[0] = 0xf4;
+	load_code("\x0f\x05", 2);		/* syscall */
+	r = run_filled(0x77);
+	printf("%s: exit %ld, RAX %#lx, qualification %#lx\n", test, (long)r, (long)done.w[1],
+	       (long)done.w[2]);
+	CHECK(r == HLT && done.w[1] == 0x77);
+
+	DO(FIELD, 0x401e, 1 << 7 | 1 << 3);	/* RDTSCP */
+	load_code(code_rdtscp, sizeof(code_rdtscp));
+	CHECK(run_filled(0x77) == HLT && done.w[1] == 0);
+	load_code(code_rdmsr, sizeof(code_rdmsr));
+	r = run_filled(0x77);
+	CHECK((r == HLT && done.w[1] == 0) || (r == 0 && done.w[1] == 0x77));
+
+	/* And what is in the mask is loaded. */
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_TSC_AUX, 0x4321);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, msr) + 8 * KSPLIT_MSR_LSTAR, 3 * PAGE);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, pkru),
+	   (1ull << KSPLIT_MSR_TSC_AUX | 1ull << KSPLIT_MSR_LSTAR) << 32);
+	load_code(code_rdtscp, sizeof(code_rdtscp));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x4321);
+	ram[0] = 0x80;
+	ram[3 * PAGE] = 0xf4;
+	load_code("\x0f\x05", 2);
+	CHECK(run_filled(0x78) == HLT && done.w[1] == 0x78);
+}
+
+/*
+ * An exception of real mode whose delivery meets a page that the EPT lacks: put
+ * back by the stub, without the error code that real mode has none of.
+ */
+static void test_real_mode(void)
+{
+	/* mov ax,[0xffff]: #GP; and the handler: mov eax,0x77; hlt */
+	static const uint8_t code[] = { 0xa1, 0xff, 0xff, 0xf4 };
+	static const uint8_t handler[] = { 0x66, 0xb8, 0x77, 0, 0, 0, 0xf4 };
+	long before;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+	load_code(code, sizeof(code));
+	memcpy(ram + PAGE + 0x80, handler, sizeof(handler));
+	memcpy(ram + 4 * 13, "\x80\x10\0\0", 4);	/* 0:0x1080 */
+	DO(FIELD, 0x681c, 0x7000);
+	before = stat_of("exit_48_ring0");
+	CHECK(RUN(0x1000, 0x11) == HLT && done.w[1] == 0x77);
+	CHECK(stat_of("exit_48_ring0") > before);
+}
+
+/* Goes on until something else comes than an interrupt or a signal. */
+static int64_t go_on(int tries)
+{
+	int64_t r;
+
+	do
+		r = DO(ONCE);
+	while ((r == 1 || r == -EINTR) && --tries);
+	return r;
+}
+
+/* An exit that the stub cannot deal with is reported all the same: nothing is lost. */
+static void test_report(void)
+{
+	/* inc eax; mov ebx,[0x2000]; hlt */
+	static const uint8_t code[] = { 0x66, 0x40, 0x66, 0x8b, 0x1e, 0x00, 0x20, 0xf4 };
+	const uint32_t entry = (TABLES + 3 * PAGE) | 7;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	load_code(code, sizeof(code));
+	/* The table of the leaves lies where the worker has nothing. */
+	CHECK(!DO(POKE, TABLES + 2 * PAGE, 0x30000007));
+	DO(FIELD, 0x681e, 0x1000);
+	DO(RUN_VALUE, offsetof(struct ksplit_run, regs), 0x41);
+	go_on(10);
+	CHECK((done.w[0] == 1 || done.w[0] == -EINTR) && done.w[1] == 0x42);
+	/* Once there is one the guest goes on where it was. */
+	CHECK(!DO(POKE, TABLES + 2 * PAGE, entry));
+	CHECK(go_on(100) == HLT && done.w[1] == 0x42);
+}
+
+/* The time in the guest is the guest's. */
+static void test_guest_time(void)
+{
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	load_code(code_spin, sizeof(code_spin));
+	DO(FIELD, 0x681e, 0x1000);
+	CHECK(!DO(TICKS) && done.w[1] == 0);
+	CHECK(!DO(SPIN, 1000));
+	CHECK(!DO(TICKS) && done.w[1] > 0);
+}
+
+/* Images of xstate are as long as they are said to be, also without XSAVE. */
+static void test_fpu(void)
+{
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	for (int i = 0; i < 100; i++)
+		CHECK(!DO(FPU));
+	printf("%s: %ld bytes\n", test, (long)done.w[1]);
+}
+
 /* Makes up to @most more vCPUs; returns how many, and errno. */
 static int more_vcpus(int most)
 {
@@ -1388,6 +1613,11 @@ static const struct {
 	{ "ept", test_ept },
 	{ "tlb", test_tlb },
 	{ "state", test_state },
+	{ "left_out", test_left_out },
+	{ "real_mode", test_real_mode },
+	{ "report", test_report },
+	{ "guest_time", test_guest_time },
+	{ "fpu", test_fpu },
 	{ "caps", test_caps },
 	{ "charge", test_charge },
 	{ "ring", test_ring },
