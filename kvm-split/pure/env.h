@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What pure/ stands on: the kernel's own headers in the kernel, and the same
- * few names on libc in the tests.  Nothing in pure/ includes anything else.
+ * What pure/ stands on: the kernel's own headers in the kernel; in the tests
+ * those about the processor, and the other few names on libc.  Nothing in pure/
+ * includes anything else.
  */
 #ifndef KSPLIT_PURE_ENV_H
 #define KSPLIT_PURE_ENV_H
@@ -17,6 +18,9 @@
 #include <linux/errno.h>
 #include <linux/string.h>
 #include <linux/kvm.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/vmx.h>
 
 #else
 

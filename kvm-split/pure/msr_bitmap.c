@@ -7,16 +7,16 @@
 #define RW	(KSPLIT_PASS_READ | KSPLIT_PASS_WRITE)
 
 const struct ksplit_pass_msr ksplit_pass_msrs[KSPLIT_NR_PASS_MSRS] = {
-	{ 0x010, KSPLIT_PASS_READ },	/* TSC: offset and scaling apply */
-	{ 0x048, RW },			/* SPEC_CTRL: hot in guest kernels */
-	{ 0x049, KSPLIT_PASS_WRITE },	/* PRED_CMD: a barrier, no state */
-	{ 0x10b, KSPLIT_PASS_WRITE },	/* FLUSH_CMD: likewise */
-	{ 0x174, RW },			/* SYSENTER_CS: VMCS field */
-	{ 0x175, RW },			/* SYSENTER_ESP: VMCS field */
-	{ 0x176, RW },			/* SYSENTER_EIP: VMCS field */
-	{ 0xc0000100, RW },		/* FS_BASE: VMCS field */
-	{ 0xc0000101, RW },		/* GS_BASE: VMCS field */
-	{ 0xc0000102, RW },		/* KERNEL_GS_BASE: hot, switched */
+	{ MSR_IA32_TSC, KSPLIT_PASS_READ },	/* offset and scaling apply */
+	{ MSR_IA32_SPEC_CTRL, RW },		/* hot in guest kernels */
+	{ MSR_IA32_PRED_CMD, KSPLIT_PASS_WRITE }, /* a barrier, no state */
+	{ MSR_IA32_FLUSH_CMD, KSPLIT_PASS_WRITE }, /* likewise */
+	{ MSR_IA32_SYSENTER_CS, RW },		/* VMCS field */
+	{ MSR_IA32_SYSENTER_ESP, RW },		/* VMCS field */
+	{ MSR_IA32_SYSENTER_EIP, RW },		/* VMCS field */
+	{ MSR_FS_BASE, RW },			/* VMCS field */
+	{ MSR_GS_BASE, RW },			/* VMCS field */
+	{ MSR_KERNEL_GS_BASE, RW },		/* hot, switched */
 };
 
 #define WORDS_PER_KILOBYTE	128
@@ -27,14 +27,14 @@ const struct ksplit_pass_msr ksplit_pass_msrs[KSPLIT_NR_PASS_MSRS] = {
 	 ((write) ? 2 * WORDS_PER_KILOBYTE : 0) + ((msr) & 0x1fff) / 64)
 
 const u16 ksplit_msr_words[KSPLIT_NR_MSR_WORDS] = {
-	WORD(0x010, 0),		/* and nothing else */
-	WORD(0x048, 0),
-	WORD(0x174, 0),		/* to 0x176 */
-	WORD(0xc0000100, 0),	/* to 0xc0000102 */
-	WORD(0x048, 1),		/* and 0x049 */
-	WORD(0x10b, 1),
-	WORD(0x174, 1),
-	WORD(0xc0000100, 1),
+	WORD(MSR_IA32_TSC, 0),		/* and nothing else */
+	WORD(MSR_IA32_SPEC_CTRL, 0),
+	WORD(MSR_IA32_SYSENTER_CS, 0),	/* to SYSENTER_EIP */
+	WORD(MSR_FS_BASE, 0),		/* to KERNEL_GS_BASE */
+	WORD(MSR_IA32_SPEC_CTRL, 1),	/* and PRED_CMD */
+	WORD(MSR_IA32_FLUSH_CMD, 1),
+	WORD(MSR_IA32_SYSENTER_CS, 1),
+	WORD(MSR_FS_BASE, 1),
 };
 
 static void merge(u64 *real, const u64 *worker, u32 msr, bool write)

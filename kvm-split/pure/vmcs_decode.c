@@ -2,49 +2,38 @@
 /*
  * From a worker's VMCS to values for the real one.
  *
+ * What a guest can cause ends as the processor ends it: a value that VM entry
+ * refuses goes to the processor, which tells the worker.  Refused here is only
+ * what a worker invents.
+ *
  * Invariant: first everything is checked, without effect; then real values are
  * computed, which cannot fail.  A real value depends on the worker's complete
  * VMCS, never on which fields happened to be dirty.
  */
 #include "vmcs_policy.h"
 
-/*
- * PE, MP, EM, TS, WP, AM, PG.  CD and NW are loaded by neither VM entry nor
- * exit: they would stay.
- */
-#define CR0_GUEST		0x8005000full
-#define CR0_FORCED		(BIT(4) | BIT(5))	/* ET, NE */
-#define CR0_GUEST_OWNED		(BIT(3) | BIT(16))	/* TS, WP */
-/* PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, FSGSBASE. */
-#define CR4_GUEST_OWNED		0x1078eull
+/* CD and NW are loaded by neither VM entry nor exit: they would stay. */
+#define CR0_GUEST		(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
+				 X86_CR0_WP | X86_CR0_AM | X86_CR0_PG)
+#define CR0_FORCED		(X86_CR0_ET | X86_CR0_NE)
+#define CR0_GUEST_OWNED		(X86_CR0_TS | X86_CR0_WP)
+#define CR4_GUEST_OWNED		(X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PGE | \
+				 X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | \
+				 X86_CR4_FSGSBASE)
 
-#define EFER_LME_LMA		(BIT(8) | BIT(10))
-#define EFER_GUEST		(BIT(0) | BIT(11) | EFER_LME_LMA)
+#define EFER_LME_LMA		((u64)(EFER_LME | EFER_LMA))
+#define EFER_GUEST		(EFER_SCE | EFER_NX | EFER_LME_LMA)
 
-#define EXCEPTIONS_FORCED	(BIT(1) | BIT(17) | BIT(18)) /* DB, AC, MC */
-#define PROC_HLT		BIT(7)
-#define PROC_MOV_DR		BIT(23)
-#define ENTRY_IA32E		BIT(9)
-#define ENTRY_LOAD_EFER		BIT(15)
-#define DEBUGCTL_BTF		BIT(1)
+#define EXCEPTIONS_FORCED	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC))
+/* What only the guest sees.  The CPU refuses those that it does not have. */
+#define DEBUGCTL_GUEST		(DEBUGCTLMSR_BTF | DEBUGCTLMSR_BUS_LOCK_DETECT | \
+				 DEBUGCTLMSR_RTM_DEBUG)
 #define DR7_ENABLES		0xffull
-/* Blocking by STI, MOV SS, NMI; not by SMI, not the enclave bit. */
-#define INTERRUPTIBILITY_GUEST	(BIT(0) | BIT(1) | BIT(3))
-#define ACTIVITY_HLT		1
-
-#define INTR_VALID		BIT(31)
-#define INTR_ERROR_CODE		BIT(11)
-#define INTR_RESERVED		0x7ffff000u
-#define INTR_TYPE(info)		((info) >> 8 & 7)
-#define INTR_VECTOR(info)	((info) & 0xff)
-#define INTR_TYPE_RESERVED	1
-#define INTR_TYPE_NMI		2
-#define INTR_TYPE_EXCEPTION	3
-#define INTR_TYPE_SOFTWARE(t)	((t) >= 4 && (t) <= 6)
-#define INTR_TYPE_OTHER		7
-#define INTR_MAX_INSN		15
-/* DF, TS, NP, SS, GP, PF, AC, CP push an error code. */
-#define ERROR_CODE_VECTORS	0x227d00
+/* SMI: the CPU refuses it.  Not the enclave bit. */
+#define INTERRUPTIBILITY_GUEST	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS | \
+				 GUEST_INTR_STATE_SMI | GUEST_INTR_STATE_NMI)
+/* No CPU accepts an event of this type. */
+#define EVENT_BAD		(INTR_INFO_VALID_MASK | INTR_TYPE_RESERVED)
 
 static u64 width_mask(unsigned int slot)
 {
@@ -63,7 +52,7 @@ static u64 real_proc(const struct ksplit_hw *hw, const struct ksplit_vmcs_state 
 	u64 proc = merged(hw, KSPLIT_CTL_PROC, s->want[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL]);
 
 	/* Otherwise the guest would have the host's debug registers. */
-	return s->debugregs ? proc : proc | PROC_MOV_DR;
+	return s->debugregs ? proc : proc | CPU_BASED_MOV_DR_EXITING;
 }
 
 /*
@@ -76,8 +65,8 @@ static u64 real_efer(const struct ksplit_hw *hw, const struct ksplit_vmcs_state 
 	u64 entry = s->want[KSPLIT_S_VM_ENTRY_CONTROLS];
 	u64 efer = s->want[KSPLIT_S_GUEST_IA32_EFER];
 
-	if (!(entry & ENTRY_LOAD_EFER))
-		efer = entry & ENTRY_IA32E ? ~0ull : ~EFER_LME_LMA;
+	if (!(entry & VM_ENTRY_LOAD_IA32_EFER))
+		efer = entry & VM_ENTRY_IA32E_MODE ? ~0ull : ~EFER_LME_LMA;
 	return efer & hw->efer_allowed & EFER_GUEST;
 }
 
@@ -107,66 +96,43 @@ static u64 real_value(const struct ksplit_hw *hw,
 	case KSPLIT_S_GUEST_CR0:
 		return (want & CR0_GUEST) | CR0_FORCED;
 	case KSPLIT_S_GUEST_CR4:
-		return (want & ksplit_cr4_guest(hw)) | KSPLIT_CR4_FORCED;
+		return want | KSPLIT_CR4_FORCED;
 	case KSPLIT_S_GUEST_IA32_EFER:
 		return real_efer(hw, s);
 	case KSPLIT_S_GUEST_DR7:
 		want &= 0xffffffff;
 		return s->debugregs ? want : want & ~DR7_ENABLES;
 	case KSPLIT_S_GUEST_IA32_DEBUGCTL:
-		return (want & DEBUGCTL_BTF) | hw->debugctl;
+		return (want & DEBUGCTL_GUEST) | hw->debugctl;
 	case KSPLIT_S_GUEST_INTERRUPTIBILITY_INFO:
-		return want & INTERRUPTIBILITY_GUEST;
-	case KSPLIT_S_TSC_MULTIPLIER:
-		return want ? want : 1ull << 48;
+		/* No CPU accepts bit 31. */
+		return want & ~INTERRUPTIBILITY_GUEST ? want | BIT(31) : want;
+	case KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD:
+		return want & INTR_INFO_VALID_MASK && want & INTR_INFO_RESVD_BITS_MASK ?
+		       EVENT_BAD : want;
 	default:
 		return want;
 	}
 }
 
-static bool event_valid(u32 info, u32 insn_len)
-{
-	u32 type = INTR_TYPE(info);
-	u32 vector = INTR_VECTOR(info);
-
-	if (info & INTR_RESERVED || type == INTR_TYPE_RESERVED)
-		return false;
-	if (type == INTR_TYPE_NMI && vector != 2)
-		return false;
-	if (type == INTR_TYPE_EXCEPTION && vector > 31)
-		return false;
-	if (type == INTR_TYPE_OTHER && vector)
-		return false;
-	if (info & INTR_ERROR_CODE &&
-	    (type != INTR_TYPE_EXCEPTION || !(ERROR_CODE_VECTORS >> vector & 1)))
-		return false;
-	return !INTR_TYPE_SOFTWARE(type) || insn_len <= INTR_MAX_INSN;
-}
-
 /*
- * Values that are refused.  What merely makes VM entry fail passes: the CPU
- * tells the worker.
+ * Values that no guest can cause with KVM as it is, and that are refused: CR4 of
+ * features that no guest is offered; activity states, as HLT exits, and others
+ * block interrupts: the CPU would be lost.
  */
 static int check(const struct ksplit_hw *hw, const struct ksplit_vmcs_state *s,
-		 const u64 *todo, u32 *ret_bad)
+		 u32 *ret_bad)
 {
-	u64 activity = s->want[KSPLIT_S_GUEST_ACTIVITY_STATE];
-	u32 event = s->want[KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD];
-	u32 insn_len = s->want[KSPLIT_S_VM_ENTRY_INSTRUCTION_LEN];
+	unsigned int slot;
 
-	/* Shutdown and wait-for-SIPI block interrupts: the CPU would be lost. */
-	if (ksplit_slot_test(todo, KSPLIT_S_GUEST_ACTIVITY_STATE) &&
-	    (activity > ACTIVITY_HLT ||
-	     (activity == ACTIVITY_HLT && real_proc(hw, s) & PROC_HLT))) {
-		*ret_bad = ksplit_fields[KSPLIT_S_GUEST_ACTIVITY_STATE].encoding;
-		return -EINVAL;
-	}
-	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) &&
-	    event & INTR_VALID && !event_valid(event, insn_len)) {
-		*ret_bad = ksplit_fields[KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD].encoding;
-		return -EINVAL;
-	}
-	return 0;
+	if (s->want[KSPLIT_S_GUEST_ACTIVITY_STATE] != GUEST_ACTIVITY_ACTIVE)
+		slot = KSPLIT_S_GUEST_ACTIVITY_STATE;
+	else if (s->want[KSPLIT_S_GUEST_CR4] & ~(ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED))
+		slot = KSPLIT_S_GUEST_CR4;
+	else
+		return 0;
+	*ret_bad = ksplit_fields[slot].encoding;
+	return -EINVAL;
 }
 
 /* Adds the slots whose value follows from a dirty one. */
@@ -178,7 +144,8 @@ static void add_dependents(const struct ksplit_vmcs_state *s, u64 *todo)
 	ksplit_slot_set(todo, KSPLIT_S_GUEST_IA32_EFER);
 	if (s->debugregs != s->had_debugregs)
 		ksplit_slot_set(todo, KSPLIT_S_GUEST_DR7);
-	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) && event & INTR_VALID) {
+	if (ksplit_slot_test(todo, KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD) &&
+	    event & INTR_INFO_VALID_MASK) {
 		ksplit_slot_set(todo, KSPLIT_S_VM_ENTRY_EXCEPTION_ERROR_CODE);
 		ksplit_slot_set(todo, KSPLIT_S_VM_ENTRY_INSTRUCTION_LEN);
 	}
@@ -234,7 +201,7 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *
 	if (!any)
 		return 0;
 
-	err = check(hw, s, todo, ret_bad);
+	err = check(hw, s, ret_bad);
 	if (err)
 		return err;
 

@@ -19,60 +19,23 @@ const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS] = {
 #undef F
 };
 
-const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS] = {
-	[KSPLIT_CTL_PIN] = {
-		/*
-		 * External interrupts, NMIs; virtual NMIs, or a guest blocked
-		 * by NMI blocks the host's.
-		 */
-		.must = BIT(0) | BIT(3) | BIT(5),
-		/* The preemption timer is the stub's, for kicks and deadlines. */
-		.force = BIT(6),
-	},
-	[KSPLIT_CTL_PROC] = {
-		/*
-		 * RDPMC: the host's counters.  CR8: without TPR shadow the
-		 * host's TPR.  All I/O exits.  MSR bitmap: the stub's.
-		 */
-		.must = BIT(11) | BIT(19) | BIT(20) | BIT(24) | BIT(28) | BIT(31),
-		/*
-		 * Interrupt window, TSC offset, HLT (see config), INVLPG,
-		 * MWAIT (see config), RDTSC, CR3 load and store, NMI window,
-		 * MOV DR (see decode), MTF, MONITOR (see config), PAUSE.
-		 */
-		.may = BIT(2) | BIT(3) | BIT(7) | BIT(9) | BIT(10) | BIT(12) |
-		       BIT(15) | BIT(16) | BIT(22) | BIT(23) | BIT(27) | BIT(29) | BIT(30),
-	},
-	[KSPLIT_CTL_PROC2] = {
-		/* EPT, VPID; WBINVD: the host's caches. */
-		.must = BIT(1) | BIT(5) | BIT(6),
-		/* ENCLS, ENCLV: native enclaves. */
-		.force = BIT(15) | BIT(28),
-		/*
-		 * Descriptor tables, RDTSCP, unrestricted guest, PLE, RDRAND,
-		 * INVPCID, VMFUNC (none is enabled), VMCS shadowing, RDSEED,
-		 * XSAVES, TSC scaling, bus lock, notify.
-		 */
-		.may = BIT(2) | BIT(3) | BIT(7) | BIT(10) | BIT(11) | BIT(12) | BIT(13) |
-		       BIT(14) | BIT(16) | BIT(20) | BIT(25) | BIT(30) | BIT(31),
-	},
-	[KSPLIT_CTL_EXIT] = {
-		/* Save debug controls, 64-bit host; PAT and EFER both ways. */
-		.must = BIT(2) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(21),
-		/*
-		 * Acknowledge interrupt: the stub takes them by opening
-		 * interrupts.  Save preemption timer: the stub's deadline is
-		 * absolute.
-		 */
-		.shown = BIT(15) | BIT(22),
-	},
-	[KSPLIT_CTL_ENTRY] = {
-		/* Load debug controls, PAT, EFER. */
-		.must = BIT(2) | BIT(14) | BIT(15),
-		/* IA-32e mode guest. */
-		.may = BIT(9),
-	},
+static const struct {
+	u8 word;
+	u8 decision;
+	u32 mask;
+} controls[] = {
+#define CTL(word, mask, decision, ...)					\
+	{ KSPLIT_CTL_##word, KSPLIT_BIT_##decision, mask },
+#include "vmcs_controls.h"
+#undef CTL
 };
+
+#define CTL_MSRS(name, word)						\
+	{								\
+		.msr = MSR_IA32_VMX_##name##_CTLS,			\
+		.true_msr = MSR_IA32_VMX_TRUE_##name##_CTLS,		\
+		.default1 = word##_ALWAYSON_WITHOUT_TRUE_MSR,		\
+	}
 
 /* Per control word: its capability MSR, the TRUE one, the default1 bits. */
 static const struct {
@@ -80,58 +43,68 @@ static const struct {
 	u16 true_msr;
 	u32 default1;
 } ctl_msrs[KSPLIT_NR_CTLS] = {
-	[KSPLIT_CTL_PIN]	= { 0x481, 0x48d, 0x00000016 },
-	[KSPLIT_CTL_PROC]	= { 0x482, 0x48e, 0x0401e172 },
-	[KSPLIT_CTL_PROC2]	= { 0x48b, 0x48b, 0 },
-	[KSPLIT_CTL_EXIT]	= { 0x483, 0x48f, 0x00036dff },
-	[KSPLIT_CTL_ENTRY]	= { 0x484, 0x490, 0x000011ff },
+	[KSPLIT_CTL_PIN] = CTL_MSRS(PINBASED, PIN_BASED),
+	[KSPLIT_CTL_PROC] = CTL_MSRS(PROCBASED, CPU_BASED),
+	[KSPLIT_CTL_PROC2] = { MSR_IA32_VMX_PROCBASED_CTLS2, MSR_IA32_VMX_PROCBASED_CTLS2 },
+	[KSPLIT_CTL_EXIT] = CTL_MSRS(EXIT, VM_EXIT),
+	[KSPLIT_CTL_ENTRY] = CTL_MSRS(ENTRY, VM_ENTRY),
 };
 
-#define BASIC_TRUE_CTLS		BIT_ULL(55)
-#define BASIC_INOUT		BIT_ULL(54)
-#define PROC_HLT		BIT(7)
-#define PROC_MWAIT		BIT(10)
-#define PROC_MONITOR		BIT(29)
-#define PROC2_UNRESTRICTED	BIT(7)
-
-/*
- * EPT: execute-only, 4 levels, WB, 2 MiB, 1 GiB, INVEPT (single, global), A/D;
- * INVVPID (address, single, global, single but globals).
- */
-#define EPT_VPID_OF_CPU		(BIT_ULL(0) | BIT_ULL(21))
-#define EPT_VPID_NEEDED		(BIT_ULL(6) | BIT_ULL(14) | BIT_ULL(20) | \
-				 BIT_ULL(25) | BIT_ULL(32) | BIT_ULL(41))
+#define MISC_TIMER_RATE		0x1full
+/* MSR_IA32_VMX_EPT_VPID_CAP: INVVPID's half is the upper one. */
+#define VPID_BIT(name)		(VMX_VPID_##name##_BIT << 32)
+#define EPT_VPID_OF_CPU		(VMX_EPT_EXECUTE_ONLY_BIT | VMX_EPT_AD_BIT)
+/* What the stub itself uses (back/vmx.h). */
+#define EPT_VPID_NEEDED							\
+	(VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_INVEPT_BIT | \
+	 VMX_EPT_EXTENT_GLOBAL_BIT | VPID_BIT(INVVPID) |		\
+	 VPID_BIT(EXTENT_SINGLE_CONTEXT))
 /* The worker's tables and its TLB are the stub's software: always there. */
-#define EPT_VPID_SOFTWARE	(EPT_VPID_NEEDED | BIT_ULL(16) | BIT_ULL(17) | \
-				 BIT_ULL(26) | BIT_ULL(40) | BIT_ULL(42) | \
-				 BIT_ULL(43))
+#define EPT_VPID_SOFTWARE						\
+	(EPT_VPID_NEEDED | VMX_EPT_2MB_PAGE_BIT | VMX_EPT_1GB_PAGE_BIT | \
+	 VMX_EPT_EXTENT_CONTEXT_BIT | VPID_BIT(EXTENT_INDIVIDUAL_ADDR) | \
+	 VPID_BIT(EXTENT_GLOBAL_CONTEXT) | VPID_BIT(EXTENT_SINGLE_NON_GLOBAL))
+
+/**
+ * ksplit_policy() - the bits of a control word that share a decision
+ * @word: the control word
+ * @decision: what becomes of the bits
+ *
+ * Return: the bits.
+ */
+u32 ksplit_policy(enum ksplit_ctl word, enum ksplit_decision decision)
+{
+	u32 bits = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(controls); i++) {
+		if (controls[i].word == word && controls[i].decision == decision)
+			bits |= controls[i].mask;
+	}
+	return bits;
+}
 
 static int ksplit_ctl_init(struct ksplit_hw *hw, enum ksplit_ctl i)
 {
-	const struct ksplit_policy *p = &ksplit_policies[i];
-	bool has_true = hw->msr[0] & BASIC_TRUE_CTLS;
+	bool has_true = hw->msr[0] & VMX_BASIC_TRUE_CTLS;
 	u16 src = has_true ? ctl_msrs[i].true_msr : ctl_msrs[i].msr;
 	u64 cap = hw->msr[KSPLIT_VMX_MSR(src)];
 	u32 lo = i == KSPLIT_CTL_PROC2 ? 0 : (u32)cap;
 	u32 hi = cap >> 32;
-	u32 must = p->must | (p->force & hi);
+	u32 may = ksplit_policy(i, KSPLIT_BIT_MAY);
+	u32 must = ksplit_policy(i, KSPLIT_BIT_MUST) |
+		   (ksplit_policy(i, KSPLIT_BIT_FORCE) & hi);
 	u64 shown;
-
-	if (i == KSPLIT_CTL_PROC && !(hw->config & KSPLIT_CFG_HLT))
-		must |= PROC_HLT;
-	if (i == KSPLIT_CTL_PROC && !(hw->config & KSPLIT_CFG_MWAIT))
-		must |= PROC_MWAIT | PROC_MONITOR;
 
 	if (must & ~hi || lo & ~hi)
 		return -EOPNOTSUPP;
 	/* The CPU must not insist on what the policy forbids. */
-	if (lo & ~(ctl_msrs[i].default1 | must | p->may))
+	if (lo & ~(ctl_msrs[i].default1 | must | may))
 		return -EOPNOTSUPP;
 
 	hw->ctl[i].allowed0 = lo | must;
-	hw->ctl[i].allowed1 = lo | must | (p->may & hi);
+	hw->ctl[i].allowed1 = lo | must | (may & hi);
 
-	shown = hw->ctl[i].allowed1 | (p->shown & hi);
+	shown = hw->ctl[i].allowed1 | (ksplit_policy(i, KSPLIT_BIT_SHOWN) & hi);
 	cap = shown << 32 | hw->ctl[i].allowed0;
 	hw->synthetic[KSPLIT_VMX_MSR(ctl_msrs[i].true_msr)] = cap;
 	cap |= ctl_msrs[i].default1 & shown;
@@ -141,13 +114,13 @@ static int ksplit_ctl_init(struct ksplit_hw *hw, enum ksplit_ctl i)
 
 /**
  * ksplit_caps_init() - derive what workers may use from what the CPU has
- * @hw: msr, config, cr4_allowed are read; ctl and synthetic are filled
+ * @hw: msr, cr4_allowed are read; ctl and synthetic are filled
  *
  * Once at boot.
  *
  * Return: 0, or -EOPNOTSUPP for a CPU without a control that the policy sets
- * always, without EPT write-back or 4 levels, INVEPT or INVVPID (SDM vol. 3,
- * appendix A).
+ * always, without EPT write-back or 4 levels, global INVEPT or single-context
+ * INVVPID (SDM vol. 3, appendix A).
  */
 int ksplit_caps_init(struct ksplit_hw *hw)
 {
@@ -161,23 +134,25 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 		if (err)
 			return err;
 	}
-	if (!(hw->ctl[KSPLIT_CTL_PROC2].allowed1 & PROC2_UNRESTRICTED))
+	if (!(hw->ctl[KSPLIT_CTL_PROC2].allowed1 & SECONDARY_EXEC_UNRESTRICTED_GUEST))
 		return -EOPNOTSUPP;
-	if (EPT_VPID_NEEDED & ~msr[KSPLIT_VMX_MSR(0x48c)])
+	if (EPT_VPID_NEEDED & ~msr[KSPLIT_VMX_MSR(MSR_IA32_VMX_EPT_VPID_CAP)])
 		return -EOPNOTSUPP;
 
 	/* Revision 1, a 4 KiB region, write-back. */
-	out[KSPLIT_VMX_MSR(0x480)] = 1 | 4096ull << 32 | 6ull << 50 |
-				     (msr[0] & BASIC_INOUT) | BASIC_TRUE_CTLS;
-	/* Timer rate, EFER.LMA saving, HLT state, VMWRITE to any field, zero-length injection. */
-	out[KSPLIT_VMX_MSR(0x485)] = msr[KSPLIT_VMX_MSR(0x485)] &
-				     (0x7f | BIT_ULL(29) | BIT_ULL(30));
+	out[0] = 1 | 4096ull << 32 | 6ull << 50 | (msr[0] & VMX_BASIC_INOUT) |
+		 VMX_BASIC_TRUE_CTLS;
+	i = KSPLIT_VMX_MSR(MSR_IA32_VMX_MISC);
+	out[i] = msr[i] & (MISC_TIMER_RATE | VMX_MISC_SAVE_EFER_LMA |
+			   VMX_MISC_ACTIVITY_HLT | VMX_MISC_ZERO_LEN_INS |
+			   VMX_MISC_VMWRITE_SHADOW_RO_FIELDS);
 	/* CR0 and CR4 fixed bits, and the highest field index, as they are. */
-	for (i = KSPLIT_VMX_MSR(0x486); i <= KSPLIT_VMX_MSR(0x48a); i++)
+	for (i++; i <= KSPLIT_VMX_MSR(MSR_IA32_VMX_VMCS_ENUM); i++)
 		out[i] = msr[i];
-	out[KSPLIT_VMX_MSR(0x489)] &= ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED;
-	out[KSPLIT_VMX_MSR(0x48c)] = (msr[KSPLIT_VMX_MSR(0x48c)] &
-				      EPT_VPID_OF_CPU) | EPT_VPID_SOFTWARE;
+	out[KSPLIT_VMX_MSR(MSR_IA32_VMX_CR4_FIXED1)] &=
+		ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED;
+	i = KSPLIT_VMX_MSR(MSR_IA32_VMX_EPT_VPID_CAP);
+	out[i] = (msr[i] & EPT_VPID_OF_CPU) | EPT_VPID_SOFTWARE;
 	return 0;
 }
 
@@ -190,32 +165,40 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 #define ERROR	(KSPLIT_GROUP(ERROR) | QUAL)
 
 static const u32 exit_groups[] = {
-	[0] = ERROR,			/* exception or NMI */
-	[9] = ERROR,			/* task switch */
-	[10 ... 13] = INSN,		/* CPUID, GETSEC, HLT, INVD */
-	[14] = QUAL,			/* INVLPG */
-	[15 ... 16] = INSN,		/* RDPMC, RDTSC */
-	[18] = INSN,			/* VMCALL */
+	[EXIT_REASON_EXCEPTION_NMI] = ERROR,
+	[EXIT_REASON_TASK_SWITCH] = ERROR,
+	[EXIT_REASON_CPUID ... EXIT_REASON_INVD] = INSN,
+	[EXIT_REASON_INVLPG] = QUAL,
+	[EXIT_REASON_RDPMC ... EXIT_REASON_VMCALL] = INSN,
 	/* VMX instructions: KVM wants to know CPL, VMLAUNCH and VMRESUME more */
-	[19] = VMX, [20] = ENTER, [21 ... 23] = VMX, [24] = ENTER,
-	[25] = VMX, [26] = INSN | MODE, [27] = VMX,
-	[28 ... 29] = QUAL,		/* CR access, MOV DR */
-	[30] = QUAL | MODE,		/* I/O: KVM notes the linear RIP */
-	[31 ... 32] = INSN,		/* RDMSR, WRMSR */
-	[33 ... 34] = QUAL,		/* entry failures */
-	[36] = INSN,			/* MWAIT */
-	[39 ... 40] = INSN,		/* MONITOR, PAUSE */
-	[44 ... 45] = QUAL, [56] = QUAL, /* APIC access, EOI, APIC write */
-	[46 ... 47] = VMX,		/* GDTR, IDTR, LDTR, TR */
-	[48] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR), /* EPT violation */
-	/* EPT misconfiguration: MMIO, which is emulated */
-	[49] = KSPLIT_GROUP(ADDR) | MODE | KSPLIT_GROUP(CR),
-	[50] = VMX, [53] = VMX, [58] = VMX, /* INVEPT, INVVPID, INVPCID */
-	[51] = INSN,			/* RDTSCP */
-	[54 ... 55] = INSN,		/* WBINVD, XSETBV */
-	[57] = INSN, [59 ... 61] = INSN, /* RDRAND, VMFUNC, ENCLS, RDSEED */
-	[63 ... 64] = INSN,		/* XSAVES, XRSTORS */
-	[75] = KSPLIT_GROUP(QUAL),	/* notify */
+	[EXIT_REASON_VMCLEAR] = VMX,
+	[EXIT_REASON_VMLAUNCH] = ENTER,
+	[EXIT_REASON_VMPTRLD ... EXIT_REASON_VMREAD] = VMX,
+	[EXIT_REASON_VMRESUME] = ENTER,
+	[EXIT_REASON_VMWRITE] = VMX,
+	[EXIT_REASON_VMOFF] = INSN | MODE,
+	[EXIT_REASON_VMON] = VMX,
+	[EXIT_REASON_CR_ACCESS ... EXIT_REASON_DR_ACCESS] = QUAL,
+	[EXIT_REASON_IO_INSTRUCTION] = QUAL | MODE,	/* the linear RIP */
+	[EXIT_REASON_MSR_READ ... EXIT_REASON_MSR_WRITE] = INSN,
+	[EXIT_REASON_INVALID_STATE ... EXIT_REASON_MSR_LOAD_FAIL] = QUAL,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = INSN,
+	[EXIT_REASON_MONITOR_INSTRUCTION ... EXIT_REASON_PAUSE_INSTRUCTION] = INSN,
+	[EXIT_REASON_APIC_ACCESS ... EXIT_REASON_EOI_INDUCED] = QUAL,
+	[EXIT_REASON_GDTR_IDTR ... EXIT_REASON_LDTR_TR] = VMX,
+	[EXIT_REASON_EPT_VIOLATION] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR),
+	/* MMIO, which is emulated */
+	[EXIT_REASON_EPT_MISCONFIG] = KSPLIT_GROUP(ADDR) | MODE | KSPLIT_GROUP(CR),
+	[EXIT_REASON_INVEPT] = VMX,
+	[EXIT_REASON_RDTSCP] = INSN,
+	[EXIT_REASON_INVVPID] = VMX,
+	[EXIT_REASON_WBINVD ... EXIT_REASON_XSETBV] = INSN,
+	[EXIT_REASON_APIC_WRITE] = QUAL,
+	[EXIT_REASON_RDRAND] = INSN,
+	[EXIT_REASON_INVPCID] = VMX,
+	[EXIT_REASON_VMFUNC ... EXIT_REASON_RDSEED] = INSN,
+	[EXIT_REASON_XSAVES ... EXIT_REASON_XRSTORS] = INSN,
+	[EXIT_REASON_NOTIFY] = KSPLIT_GROUP(QUAL),
 };
 
 /**

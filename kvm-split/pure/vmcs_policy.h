@@ -105,29 +105,22 @@ enum ksplit_ctl {
 };
 
 /**
- * struct ksplit_policy - the policy for one control word
- * @may:	the worker chooses
- * @must:	always set; the CPU must be able to
- * @force:	set if the CPU can
- * @shown:	clear, although the synthetic capability MSRs show the worker
- *		that it may be set: upstream KVM insists on it
+ * enum ksplit_decision - what becomes of a control bit
+ * @KSPLIT_BIT_MAY:	the worker chooses, if the CPU has it
+ * @KSPLIT_BIT_MUST:	set; the CPU must be able to
+ * @KSPLIT_BIT_FORCE:	set if the CPU can
+ * @KSPLIT_BIT_SHOWN:	clear, although the synthetic capability MSRs show the
+ *			worker that it may be set: upstream KVM insists on it
  *
  * Every other bit is clear unless the CPU demands it.
  */
-struct ksplit_policy {
-	u32 may;
-	u32 must;
-	u32 force;
-	u32 shown;
+enum ksplit_decision {
+	KSPLIT_BIT_MAY, KSPLIT_BIT_MUST, KSPLIT_BIT_FORCE, KSPLIT_BIT_SHOWN,
 };
 
-extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
+u32 ksplit_policy(enum ksplit_ctl word, enum ksplit_decision decision);
 
-/* struct ksplit_hw.config: the provider's choice. */
-#define KSPLIT_CFG_HLT		(1u << 0)	/* guests may HLT the CPU */
-#define KSPLIT_CFG_MWAIT	(1u << 1)	/* guests may MONITOR/MWAIT it */
-
-#define KSPLIT_VMX_MSR(msr)	((msr) - 0x480)
+#define KSPLIT_VMX_MSR(msr)	((msr) - MSR_IA32_VMX_BASIC)
 
 /**
  * struct ksplit_hw - the processor, as found at boot
@@ -135,7 +128,6 @@ extern const struct ksplit_policy ksplit_policies[KSPLIT_NR_CTLS];
  * @supported:	slots of fields that exist, found by VMREAD and VMWRITE
  * @maxphyaddr:	physical address bits
  * @virt_bits:	linear address bits: 48 or 57
- * @config:	KSPLIT_CFG_*
  * @cr4_allowed: CR4 bits that a guest may have; bits outside of the policy's
  *		own list are ignored
  * @efer_allowed: the host's EFER; a guest may have these of SCE, LME, LMA, NX
@@ -153,7 +145,6 @@ struct ksplit_hw {
 	u8 maxphyaddr;
 	u8 virt_bits;
 	bool has_tsc_aux;
-	u32 config;
 	u64 cr4_allowed;
 	u64 efer_allowed;
 	u64 debugctl;
@@ -169,12 +160,14 @@ struct ksplit_hw {
 int ksplit_caps_init(struct ksplit_hw *hw);
 
 /* CR4: MCE (without it a machine check is a shutdown) and VMXE stay set. */
-#define KSPLIT_CR4_FORCED	(BIT_ULL(6) | BIT_ULL(13))
-/*
- * VME PVI TSD DE PSE PAE PGE PCE OSFXSR OSXMMEXCPT UMIP LA57 FSGSBASE PCIDE
- * OSXSAVE SMEP SMAP PKE.  Not SMXE, KL, CET, PKS, UINTR, LAM_SUP, FRED.
- */
-#define KSPLIT_CR4_GUEST	0x771fbfull
+#define KSPLIT_CR4_FORCED	(X86_CR4_MCE | X86_CR4_VMXE)
+/* Not SMXE, KL, CET, PKS, UINTR, LAM_SUP, FRED. */
+#define KSPLIT_CR4_GUEST						\
+	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |		\
+	 X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCE |	\
+	 X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_UMIP |		\
+	 X86_CR4_LA57 | X86_CR4_FSGSBASE | X86_CR4_PCIDE |		\
+	 X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE)
 
 static inline u64 ksplit_cr4_guest(const struct ksplit_hw *hw)
 {

@@ -434,8 +434,9 @@ enum ksplit_run_msr {
  * The exit reason is in the VMCS, slot of VM_EXIT_REASON.  A kick that arrived
  * enters the guest and leaves at once; it shows as EXTERNAL_INTERRUPT.
  *
- * Returns 0; -EINTR if nothing was done (call again); -EINVAL for a value that
- * the policy refuses (@backing then holds the field's encoding, or ~0);
+ * Returns 0, also if the CPU refuses the entry; -EINTR if nothing was done (call
+ * again); -EINVAL for a value that the policy refuses and no guest can cause
+ * (@backing then holds the field's encoding, or ~0);
  * -EFAULT; -ESHUTDOWN (the VM is dead).
  */
 struct ksplit_run {

@@ -59,6 +59,8 @@ static const struct field {
 #define PAGE		4096ul
 #define REASON(r)	((r) & 0xffff)
 #define BACKING		0x10000	/* added to a reason: KSPLIT_EXIT_BACKING */
+#define VMFAIL		0x20000	/* added to a VM-instruction error */
+#define FAILED_ENTRY	(1ul << 31)
 
 struct words {
 	int64_t w[8];	/* in: operation and its arguments; out: results */
@@ -188,7 +190,7 @@ static int64_t enter(void)
 			continue;
 		}
 		if (run.exit_flags & KSPLIT_EXIT_VMFAIL)
-			return -ENOEXEC;
+			return VMFAIL | run.instruction_error;
 		if (run.exit_flags & KSPLIT_EXIT_BACKING)
 			return BACKING | vmcs.field[slot_of(0x4402)];
 		if (REASON(vmcs.field[slot_of(0x4402)]) != 1)
@@ -835,6 +837,18 @@ static void test_controls(void)
 	};
 	static const uint32_t controls[] = { 0x4000, 0x4002, 0x400c, 0x4012, 0x4004, 0x6000, 0x6002 };
 	static const uint64_t wishes[] = { 0, 0x80000000, ~0ull };
+	/* SMXE, CET, PKS, UINTR, LAM_SUP, FRED, and one that no CPU has. */
+	static const uint64_t cr4[] = {
+		1 << 14, 1 << 23, 1 << 24, 1 << 25, 1 << 28, 1ull << 32, 1ull << 63
+	};
+	/*
+	 * Of a reserved type; an NMI and an exception with another vector; error codes
+	 * that do not belong there; another event; reserved bits, of which later CPUs know.
+	 */
+	static const uint32_t events[] = {
+		0x80000100, 0x80000203, 0x80000320, 0x80000b06, 0x80000c80, 0x80000701,
+		0x80001020, 0x80002020, 0xc0000020
+	};
 	int64_t r;
 
 	start_guest(code_load, sizeof(code_load));
@@ -859,11 +873,32 @@ static void test_controls(void)
 		CHECK(RUN(0x1000) == -EINVAL);
 	}
 	DO(FIELD, 0x4826, 0);
-	/* Events that no CPU injects. */
-	DO(FIELD, 0x4016, 0x80000100);
-	CHECK(RUN(0x1000) == -EINVAL);
-	DO(FIELD, 0x4016, 0x80000303);	/* an exception of vector 3: fine */
+	/* CR4 of features that no guest is offered. */
+	for (unsigned int i = 0; i < sizeof(cr4) / sizeof(*cr4); i++) {
+		DO(FIELD, 0x6804, cr4[i]);
+		CHECK(RUN(0x1000) == -EINVAL);
+	}
+	DO(FIELD, 0x6804, 0);
+	/* What VM entry refuses: a guest hypervisor can cause it, and is to be told. */
+	for (unsigned int i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		DO(FIELD, 0x4016, events[i]);
+		r = RUN(0x1000);
+		if (r != (VMFAIL | 7))
+			printf("%s: event %#x: %#lx\n", test, events[i], (long)r);
+		CHECK(r == (VMFAIL | 7));
+	}
 	DO(FIELD, 0x4016, 0);
+	for (int bit = 2; bit < 32; bit++) {
+		if (bit == 3)			/* blocking by NMI */
+			continue;
+		DO(FIELD, 0x4824, 1ul << bit);
+		r = RUN(0x1000);
+		if (r != (int64_t)(FAILED_ENTRY | 33))
+			printf("%s: interruptibility bit %d: %#lx\n", test, bit, (long)r);
+		CHECK(r == (int64_t)(FAILED_ENTRY | 33));
+	}
+	DO(FIELD, 0x4824, 0);
+	CHECK(RUN(0x1000) == HLT);
 	/* A complete set of wishes that make no sense: refused or an exit. */
 	for (unsigned int i = 0; i < sizeof(controls) / sizeof(*controls); i++)
 		DO(FIELD, controls[i], wishes[2]);

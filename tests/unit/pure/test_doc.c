@@ -5,127 +5,124 @@
 #include "common.h"
 #include "msr_bitmap.h"
 
+#define NEVER_SET	0xff
+
+/* A bit of a control word. */
 struct bit {
-	u8 bit;
+	u8 word;
+	u8 decision;		/* NEVER_SET: in no decision of the stub's */
+	u32 mask;
 	const char *name;
 	const char *reason;
 };
 
-static const struct bit pin[] = {
-	{ 0, "external-interrupt exiting", "the host's interrupts" },
-	{ 3, "NMI exiting", "the host's NMIs" },
-	{ 5, "virtual NMIs", "or blocking by NMI in the guest blocks the host's" },
-	{ 6, "preemption timer", "the stub's, for deadlines and kicks" },
-	{ 7, "posted interrupts", "names a physical descriptor" },
+static const struct bit bits[] = {
+#define CTL(word, mask, decision, reason) \
+	{ KSPLIT_CTL_##word, KSPLIT_BIT_##decision, mask, #mask, reason },
+#define NEVER(word, mask, reason) \
+	{ KSPLIT_CTL_##word, NEVER_SET, mask, #mask, reason },
+#include "vmcs_controls.h"
+#include "vmcs_never.h"
+#undef CTL
+#undef NEVER
 };
 
-static const struct bit proc[] = {
-	{ 2, "interrupt-window exiting", "guest only" },
-	{ 3, "TSC offsetting", "guest only" },
-	{ 7, "HLT exiting", "set unless the provider allows HLT: CPU hog" },
-	{ 9, "INVLPG exiting", "guest only" },
-	{ 10, "MWAIT exiting", "set unless the provider allows MWAIT: C-states" },
-	{ 11, "RDPMC exiting", "the host's counters" },
-	{ 12, "RDTSC exiting", "guest only" },
-	{ 15, "CR3-load exiting", "guest only" },
-	{ 16, "CR3-store exiting", "guest only" },
-	{ 17, "tertiary controls", "physical tables, host keys" },
-	{ 19, "CR8-load exiting", "without TPR shadow CR8 is the host's TPR" },
-	{ 20, "CR8-store exiting", "likewise" },
-	{ 21, "TPR shadow", "not in this version" },
-	{ 22, "NMI-window exiting", "guest only" },
-	{ 23, "MOV-DR exiting", "set unless the run switches debug registers" },
-	{ 24, "unconditional I/O exiting", "KVM uses no bitmaps" },
-	{ 25, "I/O bitmaps", "likewise; L1 may set them: KVM reads its bitmaps itself" },
-	{ 27, "monitor trap flag", "guest only" },
-	{ 28, "MSR bitmaps", "the bitmap is the stub's" },
-	{ 29, "MONITOR exiting", "as MWAIT exiting" },
-	{ 30, "PAUSE exiting", "guest only" },
-	{ 31, "secondary controls", "EPT and VPID are there" },
+static const char *const titles[KSPLIT_NR_CTLS] = {
+	"Pin-based controls", "Primary processor-based controls",
+	"Secondary processor-based controls", "VM-exit controls", "VM-entry controls",
 };
 
-static const struct bit proc2[] = {
-	{ 0, "virtualize APIC accesses", "not in this version" },
-	{ 1, "EPT", "the pointer is the stub's" },
-	{ 2, "descriptor-table exiting", "guest only" },
-	{ 3, "RDTSCP", "guest only" },
-	{ 4, "virtualize x2APIC mode", "not in this version" },
-	{ 5, "VPID", "the number is the stub's" },
-	{ 6, "WBINVD exiting", "the host's caches" },
-	{ 7, "unrestricted guest", "guest only; the CPU must have it" },
-	{ 8, "APIC-register virtualization", "not in this version" },
-	{ 9, "virtual-interrupt delivery", "not in this version" },
-	{ 10, "PAUSE-loop exiting", "guest only" },
-	{ 11, "RDRAND exiting", "guest only" },
-	{ 12, "INVPCID", "guest only" },
-	{ 13, "VM functions", "none is enabled: VMFUNC exits or faults" },
-	{ 14, "VMCS shadowing", "the shadow VMCS and what exits are the stub's" },
-	{ 15, "ENCLS exiting", "native enclaves otherwise" },
-	{ 16, "RDSEED exiting", "guest only" },
-	{ 17, "PML", "not in this version" },
-	{ 18, "EPT-violation #VE", "the information area is physical" },
-	{ 19, "conceal VMX from PT", "PT is not switched" },
-	{ 20, "XSAVES/XRSTORS", "guest XSS is 0" },
-	{ 21, "PASID translation", "physical tables" },
-	{ 22, "mode-based execute", "not in this version" },
-	{ 23, "sub-page permissions", "physical table" },
-	{ 24, "PT uses guest physical addresses", "PT is not switched" },
-	{ 25, "TSC scaling", "guest only" },
-	{ 26, "user wait and pause", "UMWAIT_CONTROL is not switched" },
-	{ 27, "PCONFIG", "host keys" },
-	{ 28, "ENCLV exiting", "native enclaves otherwise" },
-	{ 30, "bus-lock detection", "guest only" },
-	{ 31, "notify exiting", "the window is the stub's" },
-};
+/* What is no value: the run is refused. */
+#define REFUSED		0x5e1f0fedull
 
-static const struct bit exit_ctl[] = {
-	{ 2, "save debug controls", "DR7 and DEBUGCTL of the guest" },
-	{ 9, "host address-space size", "the host is 64-bit" },
-	{ 12, "load PERF_GLOBAL_CTRL", "0 in this version" },
-	{ 15, "acknowledge interrupt on exit", "KVM insists on it; the stub opens interrupts" },
-	{ 18, "save PAT", "the guest's" },
-	{ 19, "load PAT", "the host's comes back" },
-	{ 20, "save EFER", "the guest's" },
-	{ 21, "load EFER", "the host's comes back" },
-	{ 22, "save preemption timer", "shown for L1; the stub's deadline is absolute" },
-	{ 23, "clear BNDCFGS", "never loaded" },
-	{ 24, "conceal VMX from PT", "PT is not switched" },
-	{ 25, "clear RTIT_CTL", "never loaded" },
-	{ 26, "clear LBR_CTL", "never loaded" },
-	{ 27, "clear UINV", "never loaded" },
-	{ 28, "load CET state", "never loaded" },
-	{ 29, "load PKRS", "never loaded" },
-	{ 30, "save PERF_GLOBAL_CTRL", "never loaded" },
-	{ 31, "secondary exit controls", "not in this version" },
-};
-
-static const struct bit entry[] = {
-	{ 2, "load debug controls", "the guest's DR7 and DEBUGCTL" },
-	{ 9, "IA-32e mode guest", "the CPU checks it against EFER and CR0" },
-	{ 10, "entry to SMM", "the host's SMM" },
-	{ 11, "deactivate dual monitor", "the host's SMM" },
-	{ 13, "load PERF_GLOBAL_CTRL", "the host's counters" },
-	{ 14, "load PAT", "the guest's" },
-	{ 15, "load EFER", "the guest's" },
-	{ 16, "load BNDCFGS", "not switched" },
-	{ 17, "conceal VMX from PT", "PT is not switched" },
-	{ 18, "load RTIT_CTL", "not switched" },
-	{ 19, "load UINV", "not switched" },
-	{ 20, "load CET state", "not switched" },
-	{ 21, "load LBR_CTL", "not switched" },
-	{ 22, "load PKRS", "not switched" },
-};
-
-static const struct {
-	const char *title;
-	const struct bit *bits;
-	unsigned int nr;
-} words[KSPLIT_NR_CTLS] = {
-	{ "Pin-based controls", pin, ARRAY_SIZE(pin) },
-	{ "Primary processor-based controls", proc, ARRAY_SIZE(proc) },
-	{ "Secondary processor-based controls", proc2, ARRAY_SIZE(proc2) },
-	{ "VM-exit controls", exit_ctl, ARRAY_SIZE(exit_ctl) },
-	{ "VM-entry controls", entry, ARRAY_SIZE(entry) },
+/*
+ * The rules for values.  Each is tried with its samples: what the worker wants,
+ * and what the stub writes, on the processor of make_cpu() and while the
+ * VM-entry controls want @entry.  0 and 0 ends them.
+ */
+static const struct rule {
+	const char *field;
+	const char *rule;
+	const char *why;
+	u32 entry;
+	u16 slots[3];
+	struct {
+		u64 want, real;
+	} sample[6];
+} rules[] = {
+	{
+		"exception bitmap", "\\| DB, AC, MC", "the stub must see them first",
+		.slots = { KSPLIT_S_EXCEPTION_BITMAP },
+		.sample = { { 0, 0x60002 }, { 0x4000, 0x64002 }, { ~0ull, 0xffffffff } },
+	}, {
+		"CR0 mask", "the guest owns at most TS, WP", "",
+		.slots = { KSPLIT_S_CR0_GUEST_HOST_MASK },
+		.sample = { { 0, ~0x10008ull }, { ~0ull, ~0ull } },
+	}, {
+		"CR0", "PE, MP, EM, TS, WP, AM, PG are the worker's; ET, NE set; others clear",
+		"CD and NW are loaded by neither entry nor exit",
+		.slots = { KSPLIT_S_GUEST_CR0 },
+		.sample = { { 0, 0x30 }, { 0x60000011, 0x31 }, { ~0ull, 0x8005003f } },
+	}, {
+		"CR4 mask", "the guest owns at most PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, "
+		"FSGSBASE, as far as it may have them", "",
+		.slots = { KSPLIT_S_CR4_GUEST_HOST_MASK },
+		.sample = { { 0, ~0x1078eull }, { ~0ull, ~0ull } },
+	}, {
+		"CR4", "MCE, VMXE set; **refused** with a feature that the host does not use, and "
+		"with SMXE, PKS, CET, UINTR, LAM_SUP, FRED",
+		"libkvm offers none of them; without MCE a machine check is a shutdown",
+		.slots = { KSPLIT_S_GUEST_CR4 },
+		.sample = { { 0, 0x2040 }, { 0x771fbf, 0x773fff }, { 0x773fff, 0x773fff },
+			    { 1 << 14, REFUSED }, { 1 << 28, REFUSED }, { 1ull << 32, REFUSED } },
+	}, {
+		"EFER with \"load EFER\"", "SCE, LME, LMA, NX, as far as the host has them",
+		"it is always loaded: the host's comes back at exit",
+		.entry = 0x8000, .slots = { KSPLIT_S_GUEST_IA32_EFER },
+		.sample = { { ~0ull, 0xd01 }, { 0x500, 0x500 }, { 0x1000, 0 } },
+	}, {
+		"EFER without", "the host's SCE and NX, LME and LMA as IA-32e mode",
+		"what the CPU would do",
+		.slots = { KSPLIT_S_GUEST_IA32_EFER },
+		.sample = { { ~0ull, 0x801 }, { 0x500, 0x801 } },
+	}, {
+		"DR7", "32 bits; no breakpoint enabled unless the run switches DR0-DR3",
+		"they are the host's otherwise",
+		.slots = { KSPLIT_S_GUEST_DR7 },
+		.sample = { { ~0ull, 0xffffff00 }, { 0x401, 0x400 } },
+	}, {
+		"DEBUGCTL", "BTF, BUS_LOCK_DETECT, RTM_DEBUG, and the host's FREEZE_IN_SMM",
+		"LBR, BTS and TR write host memory",
+		.slots = { KSPLIT_S_GUEST_IA32_DEBUGCTL },
+		.sample = { { 0, 0x4000 }, { ~0ull, 0xc006 }, { 0x2, 0x4002 } },
+	}, {
+		"interruptibility", "STI, MOV SS, SMI, NMI as they are; with any other bit, bit 31",
+		"entry fails, as the CPU does not know the enclave bit either",
+		.slots = { KSPLIT_S_GUEST_INTERRUPTIBILITY_INFO },
+		.sample = { { 0xf, 0xf }, { 4, 4 }, { 0x10, 0x80000010 }, { 0x20, 0x80000020 } },
+	}, {
+		"activity state", "active; others are **refused**",
+		"HLT exits; the others block interrupts and NMIs",
+		.slots = { KSPLIT_S_GUEST_ACTIVITY_STATE },
+		.sample = { { 1, REFUSED }, { 2, REFUSED }, { 3, REFUSED },
+			    { 1ull << 32, REFUSED } },
+	}, {
+		"entry interruption information", "as it is; if valid and with reserved bits, "
+		"an event of the reserved type", "entry fails, on later CPUs as well",
+		.slots = { KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD },
+		.sample = { { 0x80000b0d, 0x80000b0d }, { 0x80000020, 0x80000020 },
+			    { 0x80000203, 0x80000203 }, { 0x80002020, 0x80000100 },
+			    { 0x7fffffff, 0x7fffffff } },
+	}, {
+		"XSS-exiting, ENCLS and ENCLV bitmaps", "all ones", "",
+		.slots = { KSPLIT_S_XSS_EXIT_BITMAP, KSPLIT_S_ENCLS_EXITING_BITMAP,
+			   KSPLIT_S_ENCLV_EXITING_BITMAP },
+		.sample = { { 0, ~0ull }, { 1, ~0ull } },
+	}, {
+		"preemption timer", "the stub's deadline", "",
+		.slots = { KSPLIT_S_VMX_PREEMPTION_TIMER_VALUE },
+		.sample = { { 1, 0xffffffff } },
+	},
 };
 
 static const char *const class_names[] = { "never", "stub", "host", "control",
@@ -135,31 +132,30 @@ static const char *const group_names[] = {
 	"cr", "pdptr", "mode", "seg", "dt", "sysenter", "entry", "misc", "shadow",
 };
 
-static const char *decision(unsigned int word, unsigned int bit)
-{
-	const struct ksplit_policy *p = &ksplit_policies[word];
-
-	if (p->must >> bit & 1)
-		return "must";
-	if (p->force >> bit & 1)
-		return "must if the CPU has it";
-	if (p->may >> bit & 1)
-		return "may";
-	return p->shown >> bit & 1 ? "clear, shown" : "never";
-}
-
 static void print_words(FILE *f)
 {
-	unsigned int i, j;
+	static const char *const decisions[] = {
+		[KSPLIT_BIT_MAY] = "may", [KSPLIT_BIT_MUST] = "must",
+		[KSPLIT_BIT_FORCE] = "must if the CPU has it",
+		[KSPLIT_BIT_SHOWN] = "clear, shown",
+	};
+	unsigned int i, j, bit;
 
 	for (i = 0; i < KSPLIT_NR_CTLS; i++) {
 		fprintf(f, "\n### %s\n\n| bit | control | policy | why |\n"
-			"|---|---|---|---|\n", words[i].title);
-		for (j = 0; j < words[i].nr; j++)
-			fprintf(f, "| %u | %s | %s | %s |\n",
-				words[i].bits[j].bit, words[i].bits[j].name,
-				decision(i, words[i].bits[j].bit),
-				words[i].bits[j].reason);
+			"|---|---|---|---|\n", titles[i]);
+		for (bit = 0; bit < 32; bit++) {
+			for (j = 0; j < ARRAY_SIZE(bits); j++) {
+				const struct bit *b = &bits[j];
+
+				if (b->word != i || b->mask != BIT(bit))
+					continue;
+				fprintf(f, "| %u | %s | %s | %s |\n", bit,
+					strncmp(b->name, "BIT(", 4) ? b->name : "",
+					b->decision == NEVER_SET ? "never" :
+					decisions[b->decision], b->reason);
+			}
+		}
 	}
 }
 
@@ -202,6 +198,8 @@ static void print_msrs(FILE *f)
 
 static void print_doc(FILE *f)
 {
+	unsigned int i;
+
 	fputs("# VMCS policy\n\n"
 	      "Generated from `kvm-split/pure/` by `make -C tests/unit/pure doc`; a "
 	      "unit test compares the\ntwo. It says what a worker may put in the VMCS "
@@ -211,29 +209,18 @@ static void print_doc(FILE *f)
 	      "*never*: always clear.\n"
 	      "*clear, shown*: always clear, although the capability MSRs that "
 	      "the worker reads allow it.\n"
-	      "Bits that are not listed are as the CPU demands. A worker that asks "
+	      "Bits have the kernel's names; those not listed are as the CPU demands. A worker that asks "
 	      "for something else is not\nrefused: the bit is merged.\n", f);
 	print_words(f);
 	fputs("\n## Values\n\n"
-	      "| field | rule | why |\n|---|---|---|\n"
-	      "| exception bitmap | \\| DB, AC, MC | the stub must see them first |\n"
-	      "| CR0 mask | the guest owns at most TS, WP | |\n"
-	      "| CR0 | CD, NW clear; ET, NE set | CD and NW are loaded by neither entry nor exit |\n"
-	      "| CR4 mask | the guest owns at most PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, FSGSBASE, as far as it may have them | |\n"
-	      "| CR4 | allowed features; MCE, VMXE set; SMXE, PKS, CET, UINTR, LAM_SUP, FRED clear | without MCE a machine check is a shutdown |\n"
-	      "| EFER | SCE, LME, LMA, NX as the host; without \"load EFER\" the host's, LME and LMA as IA-32e mode | the host's comes back at exit |\n"
-	      "| DR7 | 32 bits; no breakpoint enabled unless the run switches DR0-DR3 | they are the host's otherwise |\n"
-	      "| DEBUGCTL | BTF, and the host's FREEZE_IN_SMM | LBR, BTS and TR write host memory |\n"
-	      "| interruptibility | STI, MOV SS, NMI | no SMI blocking, no enclave bit |\n"
-	      "| activity state | active; HLT only without HLT exiting; **others are refused** | wait-for-SIPI blocks interrupts and NMIs |\n"
-	      "| entry interruption information | **refused** if valid and: reserved type or bits, NMI with a vector other than 2, exception above 31, error code where none belongs, other event but MTF, software event longer than 15 bytes | hygiene: entry would fail |\n"
-	      "| TPR threshold | 4 bits | |\n"
-	      "| TSC multiplier | 0 becomes 1.0 | |\n"
-	      "| XSS-exiting, ENCLS and ENCLV bitmaps, VMCS link pointer | all ones | |\n"
-	      "| preemption timer | the stub's deadline | |\n"
-	      "| other fields of class stub, but the VPID | 0 | |\n"
-	      "| other fields of class guest | any value | at worst VM entry fails, and the worker is told |\n",
-	      f);
+	      "A value that VM entry refuses goes to the processor, or one that it refuses "
+	      "likewise does: the worker\nis told, as KVM is. *Refused*: no guest can cause it, "
+	      "and the run is not begun.\n\n"
+	      "| field | rule | why |\n|---|---|---|\n", f);
+	for (i = 0; i < ARRAY_SIZE(rules); i++)
+		fprintf(f, "| %s | %s | %s |\n", rules[i].field, rules[i].rule, rules[i].why);
+	fputs("| other fields of class stub, but the VPID | 0 | |\n"
+	      "| other fields of class guest | any value | at worst VM entry fails |\n", f);
 	fputs("\n## Classes\n\n"
 	      "* never: not used in this version; has no value, writes are ignored\n"
 	      "* stub: the value is the stub's, the worker's is ignored\n"
@@ -257,6 +244,17 @@ static char *generated(size_t *size)
 	return text;
 }
 
+/* Where the document and what it should be differ, on standard output. */
+static void print_diff(const char *text, size_t size)
+{
+	FILE *diff = popen("diff -u --label docs/vmcs-policy.md --label generated '" DOC "' -", "w");
+
+	if (diff) {
+		fwrite(text, 1, size, diff);
+		pclose(diff);
+	}
+}
+
 START_TEST(doc)
 {
 	static char stored[1 << 16];
@@ -267,39 +265,94 @@ START_TEST(doc)
 	ck_assert_msg(f, "no %s", DOC);
 	nr = fread(stored, 1, sizeof(stored), f);
 	fclose(f);
-	ck_assert_msg(nr == size && !memcmp(stored, text, size),
-		      "docs/vmcs-policy.md differs: make -C tests/unit/pure doc");
+	if (nr != size || memcmp(stored, text, size)) {
+		print_diff(text, size);
+		ck_abort_msg("docs/vmcs-policy.md differs; if it should: make -C tests/unit/pure doc");
+	}
 	free(text);
 }
 END_TEST
 
-/* The names above cover every bit that the policy decides. */
-START_TEST(bits_named)
+/* Every bit has one row, and what the stub takes from the rows is what they say. */
+START_TEST(controls)
 {
+	u32 seen[KSPLIT_NR_CTLS] = { 0 }, sum[KSPLIT_NR_CTLS][4] = { 0 };
 	unsigned int i, j;
 
-	for (i = 0; i < KSPLIT_NR_CTLS; i++) {
-		const struct ksplit_policy *p = &ksplit_policies[i];
-		u32 named = 0;
-
-		for (j = 0; j < words[i].nr; j++) {
-			ck_assert(!(named >> words[i].bits[j].bit & 1));
-			named |= 1u << words[i].bits[j].bit;
-		}
-		ck_assert_uint_eq((p->may | p->must | p->force | p->shown) &
-				  ~named, 0);
-		/* And no bit is decided twice. */
-		ck_assert_uint_eq((p->may & p->must) | (p->may & p->force) |
-				  (p->may & p->shown) | (p->must & p->force) |
-				  (p->must & p->shown), 0);
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		ck_assert_int_eq(__builtin_popcount(bits[i].mask), 1);
+		ck_assert_msg(!(seen[bits[i].word] & bits[i].mask), "%s twice", bits[i].name);
+		seen[bits[i].word] |= bits[i].mask;
+		if (bits[i].decision != NEVER_SET)
+			sum[bits[i].word][bits[i].decision] |= bits[i].mask;
 	}
+	for (i = 0; i < KSPLIT_NR_CTLS; i++)
+		for (j = 0; j < 4; j++)
+			ck_assert_uint_eq(ksplit_policy(i, j), sum[i][j]);
 	ck_assert_uint_eq(ARRAY_SIZE(group_names), KSPLIT_NR_GROUPS);
+}
+END_TEST
+
+/* What the stub writes for a value, or REFUSED. */
+static u64 real_of(unsigned int slot, u64 want, u32 entry)
+{
+	struct ksplit_vmcs_state s;
+	struct ksplit_hw hw;
+	u32 bad;
+
+	make_cpu(&hw);
+	ck_assert_int_eq(ksplit_caps_init(&hw), 0);
+	ksplit_vmcs_reset(&s);
+	s.want[KSPLIT_S_VM_ENTRY_CONTROLS] = entry;
+	s.want[slot] = want;
+	ksplit_slot_set(s.pending, slot);
+	if (!ksplit_decode(&hw, &s, &bad))
+		return s.real[slot];
+	ck_assert_uint_eq(bad, ksplit_fields[slot].encoding);
+	return REFUSED;
+}
+
+/* Every row about values is true. */
+START_TEST(values)
+{
+	bool ruled[KSPLIT_NR_SLOTS] = { false };
+	unsigned int i, j, k;
+
+	for (i = 0; i < ARRAY_SIZE(rules); i++) {
+		const struct rule *r = &rules[i];
+
+		for (j = 0; j < ARRAY_SIZE(r->slots) && (!j || r->slots[j]); j++) {
+			ruled[r->slots[j]] = true;
+			for (k = 0; k < ARRAY_SIZE(r->sample); k++) {
+				u64 want = r->sample[k].want, real = r->sample[k].real;
+
+				if (!want && !real)
+					break;
+				ck_assert_msg(real_of(r->slots[j], want, r->entry) == real,
+					      "%s: %#llx gives %#llx, not %#llx", r->field,
+					      (long long)want,
+					      (long long)real_of(r->slots[j], want, r->entry),
+					      (long long)real);
+			}
+		}
+	}
+	for (i = 1; i < KSPLIT_NR_SLOTS; i++) {
+		u64 all = ksplit_fields[i].width == 8 ? ~0ull :
+			  BIT_ULL(8 * ksplit_fields[i].width) - 1;
+
+		if (ruled[i] || !ksplit_fields[i].present)
+			continue;
+		if (ksplit_fields[i].cls == KSPLIT_STUB)
+			ck_assert_uint_eq(real_of(i, ~0ull, 0), 0);
+		if (ksplit_fields[i].cls == KSPLIT_GUEST)
+			ck_assert_uint_eq(real_of(i, ~0ull, 0), all);
+	}
 }
 END_TEST
 
 int main(int argc, char **argv)
 {
-	const TTest *const tests[] = { doc, bits_named };
+	const TTest *const tests[] = { doc, controls, values };
 
 	if (argc == 2 && !strcmp(argv[1], "--print")) {
 		print_doc(stdout);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's names that pure/env.h takes from the kernel, on libc.
+ * The kernel's names that pure/env.h takes from the kernel, on libc; those of
+ * the processor are the kernel's own.
  */
 #ifndef TESTS_PURE_USER_ENV_H
 #define TESTS_PURE_USER_ENV_H
@@ -30,11 +31,18 @@ typedef int64_t s64;
 
 #define BIT(n)			(1ul << (n))
 #define BIT_ULL(n)		(1ull << (n))
+#define GENMASK(h, l)		((~0ul << (l)) & (~0ul >> (63 - (h))))
 #define GENMASK_ULL(h, l)	((~0ull << (l)) & (~0ull >> (63 - (h))))
+#define __aligned(n)		__attribute__((__aligned__(n)))
+#define WARN_ON_ONCE(x)		((void)(x))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define READ_ONCE(x)		(*(volatile __typeof__(x) *)&(x))
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define fallthrough		__attribute__((__fallthrough__))
+
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/vmx.h>
 
 /* The tree's, for a libc older than the tree. */
 #ifndef KVM_EXIT_NOTIFY
