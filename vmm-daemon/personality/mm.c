@@ -44,8 +44,8 @@ unsigned int ptrs_per_p4d __ro_after_init = 1;
 struct mem_section **mem_section;
 struct pglist_data contig_page_data;
 unsigned long empty_zero_page[PAGE_SIZE / sizeof(unsigned long)] __page_aligned_bss;
-/* Of no mapping: KVM must not take a page of a guest's for the zero page. */
-unsigned long zero_pfn __ro_after_init = ~0UL >> PAGE_SHIFT;
+/* empty_zero_page's; no guest has a mapping of it.  KVM's root of no tables. */
+unsigned long zero_pfn __ro_after_init;
 unsigned long highest_memmap_pfn __read_mostly;
 
 /* Whole blocks of 1 GiB; enough for the tables of a terabyte in 4 KiB pages. */
@@ -125,6 +125,7 @@ int ksplit_mm_init(unsigned int phys_bits)
 		return -ENOMEM;
 	arena_start = base;
 	arena_end = base + ARENA_SIZE;
+	zero_pfn = (unsigned long)empty_zero_page >> PAGE_SHIFT;
 
 	pages = host_reserve(0, (ARENA_SIZE >> PAGE_SHIFT) * sizeof(struct page));
 	if (!pages)
