@@ -77,7 +77,8 @@ static const __u32 cpu_word[] = {
 	[9] = 0x009c27ab,	/* 7.EBX: FSGSBASE .. ADX, SMEP, SMAP, CLFLUSHOPT */
 	[10] = 0x00000007,	/* 0xd.1.EAX: XSAVEOPT, XSAVEC, XGETBV1 */
 	[14] = 0x00000004,	/* 6.EAX: ARAT */
-	[16] = 1u << 24,	/* 7.ECX: BUS_LOCK_DETECT */
+	[16] = 1u << 2 | 1u << 24,
+				/* 7.ECX: UMIP, which CR4_FIXED1 below has not, BUS_LOCK_DETECT */
 	[18] = 0xac000400,	/* 7.EDX: MD_CLEAR, SPEC_CTRL, STIBP, ARCH_CAP, SSBD */
 	[23] = 0,		/* no bugs */
 };

@@ -131,11 +131,29 @@ static int msr_read(u32 msr, u64 *ret_value)
 	return host_state_msr(msr) ? 0 : -EIO;
 }
 
+/* Whether WRMSR takes a value; for others a guest gets #GP (SDM vol. 4). */
+static bool run_msr_takes(u32 msr, u64 value)
+{
+	switch (msr) {
+	case MSR_KERNEL_GS_BASE:
+	case MSR_LSTAR:
+	case MSR_CSTAR:
+		return __is_canonical_address(value, info.virt_bits);
+	case MSR_SYSCALL_MASK:
+	case MSR_TSC_AUX:
+		return !(value >> 32);
+	default:
+		return true;
+	}
+}
+
 static int msr_write(u32 msr, u64 value)
 {
 	int i = run_msr_slot(msr);
 	u64 old;
 
+	if (!run_msr_takes(msr, value))
+		return -EIO;
 	if (i >= 0) {
 		/* What the CPU would answer with #GP, as kvm_spec_ctrl_test_value() asks. */
 		if (msr == MSR_IA32_SPEC_CTRL && value & ~info.spec_ctrl)
@@ -250,14 +268,21 @@ static void pv_set_debugreg(int regno, unsigned long value)
 
 /* -------------------------------------------------------------- CPUID -- */
 
+/* Whether the stub accepts a bit of CR4 in a VMCS. */
+static bool cr4_allowed(unsigned long bit)
+{
+	return info.vmx_msr[MSR_IA32_VMX_CR4_FIXED1 - MSR_IA32_VMX_BASIC] & bit;
+}
+
 /*
  * CPUID is not privileged; what differs from the hardware's answer is what the
- * stub's kernel decides: VMX for us, and the physical address width.
+ * stub's kernel decides: VMX for us, 5-level paging, and the physical address
+ * width.
  */
 static void pv_cpuid(unsigned int *eax, unsigned int *ebx, unsigned int *ecx,
 		     unsigned int *edx)
 {
-	unsigned int leaf = *eax;
+	unsigned int leaf = *eax, index = *ecx;
 
 	native_cpuid(eax, ebx, ecx, edx);
 	switch (leaf) {
@@ -265,6 +290,11 @@ static void pv_cpuid(unsigned int *eax, unsigned int *ebx, unsigned int *ecx,
 		*ecx &= ~BIT(5);
 		if (boot_cpu_has(X86_FEATURE_VMX))
 			*ecx |= BIT(5);
+		break;
+	case 7:
+		/* KVM offers LA57 if the CPU has it. */
+		if (!index && !cr4_allowed(X86_CR4_LA57))
+			*ecx &= ~BIT(X86_FEATURE_LA57 % 32);
 		break;
 	case 0x80000008:
 		*eax = (*eax & ~0xffffu) | info.virt_bits << 8 | info.phys_bits;
@@ -337,6 +367,24 @@ static const u16 not_switched[] = {
 	X86_FEATURE_BUS_LOCK_DETECT,
 };
 
+/* Features that a guest enables in CR4, which the host's kernel may not use. */
+static const struct {
+	unsigned long cr4;
+	u16 feature;
+} cr4_features[] = {
+	{ X86_CR4_UMIP, X86_FEATURE_UMIP },
+	{ X86_CR4_LA57, X86_FEATURE_LA57 },
+	{ X86_CR4_FSGSBASE, X86_FEATURE_FSGSBASE },
+	{ X86_CR4_PCIDE, X86_FEATURE_PCID },
+	{ X86_CR4_OSXSAVE, X86_FEATURE_XSAVE },
+	{ X86_CR4_SMEP, X86_FEATURE_SMEP },
+	{ X86_CR4_SMAP, X86_FEATURE_SMAP },
+	{ X86_CR4_PKE, X86_FEATURE_PKU },
+	{ X86_CR4_CET, X86_FEATURE_SHSTK },
+	{ X86_CR4_CET, X86_FEATURE_IBT },
+	{ X86_CR4_LAM_SUP, X86_FEATURE_LAM },
+};
+
 /* Allowed to be 1 in a capability MSR. */
 #define IO_BITMAPS	((u64)CPU_BASED_USE_IO_BITMAPS << 32)
 
@@ -358,6 +406,8 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 		return -EPROTO;
 
 	info = *i;
+	if (!cr4_allowed(X86_CR4_LA57))
+		info.virt_bits = min(info.virt_bits, 48u);
 	/*
 	 * I/O bitmaps are L1's alone: KVM reads them itself, and asks the CPU for
 	 * an exit at each I/O instruction of L2's.
@@ -368,13 +418,16 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 		c->x86_capability[n] = i->cpu_word[n];
 	for (n = 0; n < ARRAY_SIZE(not_switched); n++)
 		__clear_bit(not_switched[n], (unsigned long *)c->x86_capability);
+	for (n = 0; n < ARRAY_SIZE(cr4_features); n++)
+		if (!cr4_allowed(cr4_features[n].cr4))
+			__clear_bit(cr4_features[n].feature, (unsigned long *)c->x86_capability);
 
 	c->x86_vendor = i->vendor;
 	c->x86 = i->family;
 	c->x86_model = i->model;
 	c->x86_stepping = i->stepping;
 	c->x86_phys_bits = i->phys_bits;
-	c->x86_virt_bits = i->virt_bits;
+	c->x86_virt_bits = info.virt_bits;
 	c->x86_cache_bits = i->cache_bits;
 	c->x86_clflush_size = 64;
 	c->cpuid_level = cpuid_eax(0);

@@ -4,6 +4,7 @@
  * faults and exits, and what libkvm then asks of the stub.
  */
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +32,13 @@
 #define EXIT_VMCLEAR	19
 #define EXIT_VMLAUNCH	20
 #define EXIT_VMPTRLD	21
+#define EXIT_VMREAD	23
 #define EXIT_VMWRITE	25
 #define EXIT_VMXOFF	26
 #define EXIT_VMXON	27
 #define EXIT_EPT	48
 #define EXIT_INVEPT	50
+#define FAILED_ENTRY	(1u << 31 | 33)
 
 /* VM-exit instruction information (SDM vol. 3, 28.2.5). */
 #define INFO_ADDR64	(2u << 7)
@@ -51,6 +54,19 @@
 #define GUEST_RIP	0x681e
 #define GUEST_RFLAGS	0x6820
 #define ENTRY_INTR_INFO	0x4016
+#define EPT_POINTER	0x201a
+#define PF_MASK		0x4006
+#define PF_MATCH	0x4008
+#define INTERRUPTIBILITY 0x4824
+#define VM_INSTRUCTION_ERROR 0x4400
+#define VM_EXIT_REASON	0x4402
+#define PROC2		0x401e
+#define DESCRIPTOR_EXITING (1u << 2)
+#define GUEST_CR4	0x6804
+#define CR4_UMIP	(1u << 11)
+
+#define LSTAR		0xc0000082
+#define SYSCALL_MASK	0xc0000084
 #define RFLAGS_ALU	0x8d5
 
 static struct client_vm vm;
@@ -73,14 +89,19 @@ static uint64_t get_msr(uint32_t index)
 	return msrs.entry.data;
 }
 
-static void set_msr(uint32_t index, uint64_t data)
+static long try_set_msr(uint32_t index, uint64_t data)
 {
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
 	} msrs = { .head.nmsrs = 1, .entry = { .index = index, .data = data } };
 
-	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msrs), 1);
+	return kvm_call(vcpu.handle, KVM_SET_MSRS, &msrs);
+}
+
+static void set_msr(uint32_t index, uint64_t data)
+{
+	ck_assert_int_eq(try_set_msr(index, data), 1);
 }
 
 static uint32_t control(uint32_t msr, uint32_t want)
@@ -96,15 +117,18 @@ static void set_cpuid(void)
 {
 	struct {
 		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[4];
+		struct kvm_cpuid_entry2 entry[5];
 	} cpuid = {
-		.head.nent = 4,
-		.entry[0] = { .function = 0, .eax = 1 },
+		.head.nent = 5,
+		.entry[0] = { .function = 0, .eax = 7 },
 		/* VMX; PAE, MSR, PGE. */
 		.entry[1] = { .function = 1, .eax = 0x506e3, .ecx = 1u << 5,
 			      .edx = 1u << 5 | 1u << 6 | 1u << 13 },
 		.entry[2] = { .function = 0x80000001, .edx = 1u << 29 | 1u << 20 },
 		.entry[3] = { .function = 0x80000008, .eax = 0x302e },
+		/* UMIP */
+		.entry[4] = { .function = 7, .ecx = 1u << 2,
+			      .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
 	};
 
 	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_CPUID2, &cpuid), 0);
@@ -242,15 +266,14 @@ static void memory_operand(struct fake_entry *e, uint32_t reason, uint64_t gpa)
 	*fake_field(e, INSN_INFO) = INFO_MEMORY;
 }
 
-static void guest(struct fake_entry *e, void *arg)
+/* L1 up to its VMLAUNCH; false once L2 has been entered. */
+static bool launch(struct fake_entry *e, struct l1 *l1)
 {
-	struct l1 *l1 = arg;
-	int level;
-
 	/* No VMX instruction has failed or faulted so far. */
 	ck_assert_msg(!(*fake_field(e, ENTRY_INTR_INFO) >> 31), "step %d: event 0x%x",
 		      l1->step, (unsigned int)*fake_field(e, ENTRY_INTR_INFO));
-	ck_assert_uint_eq(*fake_field(e, GUEST_RFLAGS) & RFLAGS_ALU, 0);
+	if (l1->step <= 4)
+		ck_assert_uint_eq(*fake_field(e, GUEST_RFLAGS) & RFLAGS_ALU, 0);
 
 	switch (l1->step) {
 	case 0:
@@ -277,6 +300,22 @@ static void guest(struct fake_entry *e, void *arg)
 		fake_exit(e, EXIT_VMLAUNCH, 0, 3);
 		l1->step++;
 		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static void guest(struct fake_entry *e, void *arg)
+{
+	struct l1 *l1 = arg;
+	int level;
+
+	if (l1->step > 4)
+		ck_assert_uint_eq(*fake_field(e, GUEST_RFLAGS) & RFLAGS_ALU, 0);
+	if (launch(e, l1))
+		return;
+	switch (l1->step) {
 	case 5:
 		/* L2, first instruction. */
 		ck_assert_uint_eq(e->run->vmcs_index, 1);
@@ -339,6 +378,172 @@ START_TEST(test_l2_life)
 }
 END_TEST
 
+/* ------------------------------------------- what the processor refuses -- */
+
+static void read_field(struct fake_entry *e, uint32_t field)
+{
+	e->run->regs[1] = field;
+	fake_exit(e, EXIT_VMREAD, 0, 3);
+	*fake_field(e, INSN_INFO) = INFO_REG | INFO_REG2(1);
+}
+
+/* VMfail: L1 goes on behind its VMLAUNCH, with the error in its VMCS. */
+static void guest_vmfail(struct fake_entry *e, void *arg)
+{
+	struct l1 *l1 = arg;
+
+	if (launch(e, l1))
+		return;
+	switch (l1->step++) {
+	case 5:
+		ck_assert_uint_eq(e->run->vmcs_index, 1);
+		e->run->exit_flags |= KSPLIT_EXIT_VMFAIL;
+		e->run->instruction_error = 7;
+		break;
+	case 6:
+		ck_assert_uint_eq(e->run->vmcs_index, 0);
+		ck_assert_uint_eq(*fake_field(e, GUEST_RFLAGS) & RFLAGS_ALU, 0x40);
+		read_field(e, VM_INSTRUCTION_ERROR);
+		break;
+	default:
+		ck_assert_uint_eq(e->run->regs[0], 7);
+		l1->done = 1;
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+/* A failed entry is an exit of L2's. */
+static void guest_failed_entry(struct fake_entry *e, void *arg)
+{
+	struct l1 *l1 = arg;
+
+	if (launch(e, l1))
+		return;
+	switch (l1->step++) {
+	case 5:
+		/* As L1 wants them: they concern L2 alone. */
+		ck_assert_uint_eq(*fake_field(e, PF_MASK), 2);
+		ck_assert_uint_eq(*fake_field(e, PF_MATCH), 1);
+		ck_assert_uint_eq(*fake_field(e, INTERRUPTIBILITY), 0x24);
+		fake_exit(e, FAILED_ENTRY, 0, 0);
+		break;
+	case 6:
+		ck_assert_uint_eq(e->run->vmcs_index, 0);
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), L1_EXIT_RIP);
+		read_field(e, VM_EXIT_REASON);
+		break;
+	default:
+		ck_assert_uint_eq(e->run->regs[0], FAILED_ENTRY);
+		l1->done = 1;
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+/* The root of L1's EPT is no memory: the walk of KVM's tables finds nothing. */
+static void guest_no_root(struct fake_entry *e, void *arg)
+{
+	struct l1 *l1 = arg;
+	int level;
+
+	if (launch(e, l1))
+		return;
+	switch (l1->step++) {
+	case 5:
+		ck_assert_uint_eq(e->run->vmcs_index, 1);
+		ck_assert_uint_lt(*fake_field(e, EPT_POINTER), 1ull << 47);
+		ck_assert_uint_eq(fake_walk_ept(e, L2_RIP, &level), 0);
+		ck_assert_int_eq(level, 4);
+		fake_exit(e, EXIT_EPT, 1 << 2 | 3 << 7, 0);
+		*fake_field(e, GUEST_PHYSICAL) = L2_RIP;
+		break;
+	case 6:
+		ck_assert_uint_eq(*fake_field(e, GUEST_RIP), L1_EXIT_RIP);
+		read_field(e, VM_EXIT_REASON);
+		break;
+	default:
+		ck_assert_uint_eq(e->run->regs[0], EXIT_EPT);
+		l1->done = 1;
+		fake_exit(e, EXIT_HLT, 0, 1);
+	}
+}
+
+static void run_l1(struct l1 *l1, fake_guest_fn fn)
+{
+	fake_set_guest(vcpu.fd, fn, l1);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+	ck_assert_int_eq(l1->done, 1);
+}
+
+START_TEST(test_vmfail)
+{
+	struct l1 l1 = { 0 };
+
+	l1_fill(&l1);
+	run_l1(&l1, guest_vmfail);
+}
+END_TEST
+
+START_TEST(test_failed_entry)
+{
+	struct l1 l1 = { 0 };
+
+	l1_fill(&l1);
+	l1_write(&l1, PF_MASK, 2);
+	l1_write(&l1, PF_MATCH, 1);
+	l1_write(&l1, INTERRUPTIBILITY, 0x24);
+	run_l1(&l1, guest_failed_entry);
+}
+END_TEST
+
+START_TEST(test_no_root)
+{
+	struct l1 l1 = { 0 };
+
+	l1_fill(&l1);
+	l1_write(&l1, EPT_POINTER, 1ull << 35 | 0x1e);
+	run_l1(&l1, guest_no_root);
+}
+END_TEST
+
+/* A value that WRMSR does not take never gets into a run. */
+START_TEST(test_msr_values)
+{
+	struct kvm_sregs sregs;
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_SREGS, &sregs), 0);
+	sregs.efer |= 1;	/* SCE: the MSRs are the guest's */
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_SREGS, &sregs), 0);
+	set_msr(SYSCALL_MASK, 0x47700);
+	ck_assert_int_eq(try_set_msr(SYSCALL_MASK, 1ull << 40), 0);
+	ck_assert_int_eq(try_set_msr(LSTAR, 1ull << 62), 0);
+	ck_assert_uint_eq(get_msr(SYSCALL_MASK), 0x47700);
+	set_msr(SYSCALL_MASK, 0xffffffff);
+}
+END_TEST
+
+static void guest_umip(struct fake_entry *e, void *arg)
+{
+	(void)arg;
+	ck_assert_uint_eq(*fake_field(e, GUEST_CR4) & CR4_UMIP, 0);
+	ck_assert_uint_ne(*fake_field(e, PROC2) & DESCRIPTOR_EXITING, 0);
+	fake_exit(e, EXIT_HLT, 0, 1);
+}
+
+/* CR4 gets no bit that the stub would refuse: the host's kernel does not use UMIP. */
+START_TEST(test_unused_feature)
+{
+	struct kvm_sregs sregs;
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_GET_SREGS, &sregs), 0);
+	sregs.cr4 |= CR4_UMIP;
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_SREGS, &sregs), 0);
+	fake_set_guest(vcpu.fd, guest_umip, NULL);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(vcpu.run->exit_reason, KVM_EXIT_HLT);
+}
+END_TEST
+
 Suite *nested_suite(void)
 {
 	Suite *s = suite_create("nested");
@@ -346,6 +551,11 @@ Suite *nested_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_l2_life);
+	tcase_add_test(t, test_vmfail);
+	tcase_add_test(t, test_failed_entry);
+	tcase_add_test(t, test_no_root);
+	tcase_add_test(t, test_msr_values);
+	tcase_add_test(t, test_unused_feature);
 	suite_add_tcase(s, t);
 	return s;
 }
