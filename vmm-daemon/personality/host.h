@@ -42,7 +42,6 @@ int host_starter_start(void);
 void host_set_gs(unsigned long base);
 /* Online CPUs of the machine. */
 int host_nr_cpus(void);
-void __attribute__((noreturn)) host_abort(const char *why);
 
 /*
  * Sleep while *addr == val, at most until deadline (CLOCK_MONOTONIC, ns).

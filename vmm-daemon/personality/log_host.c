@@ -10,11 +10,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 #include <errno.h>
 
-#include "common/daemon.h"
 #include "ksplit_log.h"
 
 /* At most that many lines in a period; errors have as many again. */
@@ -113,5 +113,5 @@ void ksplit_logf(int level, const char *fmt, ...)
 void ksplit_abort(const char *why)
 {
 	ksplit_log(KSPLIT_LOG_EMERG, why);
-	_exit(EXIT_INTERNAL);
+	_exit(EX_SOFTWARE);
 }

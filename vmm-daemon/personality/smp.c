@@ -27,6 +27,7 @@
 
 #include "seam/ksplit_ops.h"
 #include "internal.h"
+#include "ksplit_log.h"
 
 struct ksplit_call {
 	struct llist_node node;
@@ -300,7 +301,7 @@ void ksplit_cpuhp_online(unsigned int cpu)
 	/* States of the ONLINE section: the CPU is online when they start. */
 	for (i = 0; i < nr_hp; i++)
 		if (hp_states[i].startup && hp_states[i].startup(cpu))
-			host_abort("a thread could not be made a CPU");
+			ksplit_abort("a thread could not be made a CPU");
 	mutex_unlock(&hp_lock);
 }
 

@@ -21,15 +21,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/daemon.h"
 #include "host.h"
+#include "ksplit_log.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000
+#endif
 
 #define STACK		(256 * 1024)	/* KVM is content with 16 KiB of kernel stack */
-#define GUARD		(64 * 1024)	/* below; a hole, which no mapping of libc's fits into */
+#define GUARD		(64 * 1024)	/* no access, below: an overflow meets no neighbour */
 #define SPARES		2		/* for workqueues, which any thread may start */
 
 struct start {
@@ -63,15 +66,23 @@ static struct {
 	int error;
 } starter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+/*
+ * In the sandbox no protection can be changed and no mapping replaced, and only
+ * the caller's kind of thread maps memory: nobody takes the hole meanwhile.
+ */
 static struct stack *map_stack(void)
 {
-	char *p = mmap(NULL, GUARD + STACK, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	char *p = mmap(NULL, GUARD + STACK, PROT_READ | PROT_WRITE, flags, -1, 0);
 	struct stack *s;
 
 	if (p == MAP_FAILED)
 		return NULL;
 	munmap(p, GUARD);
+	if (mmap(p, GUARD, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0) != p) {
+		munmap(p + GUARD, STACK);
+		return NULL;
+	}
 	s = (struct stack *)(p + GUARD + STACK) - 1;
 	s->memory = p + GUARD;
 	return s;
@@ -222,7 +233,7 @@ int host_thread_start(const char *name, void (*fn)(void *arg), void *arg)
 		ret = starter.running ? ask_starter(start) : create(start);
 	if (ret) {
 		if (start->stack)
-			munmap(start->stack->memory, STACK);
+			munmap(start->stack->memory - GUARD, GUARD + STACK);
 		free(start);
 	}
 	return ret;
@@ -242,7 +253,7 @@ void host_set_gs(unsigned long base)
 {
 	/* Ivy Bridge and later; a filter less, and no system call. */
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
-		host_abort("this CPU, or this kernel, has no WRGSBASE");
+		ksplit_abort("this CPU, or this kernel, has no WRGSBASE");
 	asm volatile("wrgsbase %0" : : "r" (base));
 }
 
@@ -251,22 +262,6 @@ int host_nr_cpus(void)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n > 0 ? n : 1;
-}
-
-void host_abort(const char *why)
-{
-	static const char prefix[] = "kvm-vmm: ";
-	struct iovec line[] = {
-		{ (void *)prefix, sizeof(prefix) - 1 },
-		{ (void *)why, strlen(why) },
-		{ "\n", 1 },
-	};
-	ssize_t ret;
-
-	/* No stdio: the caller may hold its locks. */
-	ret = writev(STDERR_FILENO, line, 3);
-	(void)ret;
-	_exit(EXIT_INTERNAL);
 }
 
 int host_futex_wait(const void *addr, unsigned int val, host_ns_t deadline)
@@ -331,6 +326,6 @@ host_ns_t host_clock_ns(int clock)
 	struct timespec ts;
 
 	if (clock_gettime(clock, &ts))
-		host_abort("clock_gettime");
+		ksplit_abort("clock_gettime");
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }

@@ -19,6 +19,7 @@
 #include <linux/workqueue.h>
 
 #include "internal.h"
+#include "ksplit_log.h"
 
 /* The low bits of work->data are flags: upstream's alignment will do. */
 struct workqueue_struct {
@@ -134,7 +135,7 @@ static void insert_work(struct workqueue_struct *wq, struct work_struct *work)
 	raw_spin_unlock_irqrestore(&wq->lock, flags);
 
 	if (start && ksplit_thread_create(wq->name, worker, wq))
-		host_abort("no thread for a workqueue");
+		ksplit_abort("no thread for a workqueue");
 	if (wake)
 		host_futex_wake(&wq->seq, 1);
 }
