@@ -66,7 +66,7 @@ struct rule {
 	/* eventfds, and the log */						\
 	ANY(write),								\
 	/* malloc, and the arena */						\
-	ANY(brk), ANY(munmap), ARG(madvise, 2, MADV_DONTNEED),			\
+	ANY(brk), ANY(munmap), ARG(madvise, 2, MADV_REMOVE),			\
 	/* VMs and eventfds end on any thread */				\
 	ANY(close),								\
 	/* time, where the vDSO cannot tell it */				\

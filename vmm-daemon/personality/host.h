@@ -59,15 +59,17 @@ void host_wake_precisely(void);
 /* ------------------------------------------------------------- memory -- */
 
 /*
- * Zero-filled address space that costs nothing until it is touched; addr 0:
- * anywhere, otherwise exactly there.  NULL if that cannot be had.
+ * Zero-filled address space that costs nothing, and commits the host to nothing,
+ * until it is touched; addr 0: anywhere, otherwise exactly there.  NULL if that
+ * cannot be had.
  */
 void *host_reserve(unsigned long addr, unsigned long size);
-void host_unreserve(void *addr, unsigned long size);
-/* Give the pages back; they read as zero afterwards. */
+/* Give pages of it back; they read as zero afterwards. */
 void host_discard(void *addr, unsigned long size);
-/* Where the arena may begin (see mm.c). */
-unsigned long host_arena_base(void);
+/* Zero-filled memory that costs nothing until it is written. */
+void *host_map(unsigned long size);
+/* Where the arena may begin (see mm.c), another place each time; far below limit. */
+unsigned long host_arena_base(unsigned long limit);
 
 void *host_alloc(unsigned long size, unsigned long align, int zero);
 void host_free(void *p);

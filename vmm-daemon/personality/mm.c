@@ -115,11 +115,12 @@ static void free_block(unsigned long pfn, unsigned int order);
  */
 int ksplit_mm_init(unsigned int phys_bits)
 {
-	unsigned long base = host_arena_base(), pfn;
+	unsigned long limit = 1UL << min(46U, phys_bits);
+	unsigned long base = host_arena_base(limit), pfn;
 	void *pages;
 	int i, ret;
 
-	if (base + ARENA_SIZE > 1UL << min(46U, phys_bits))
+	if (base + ARENA_SIZE > limit)
 		return -ERANGE;
 	if (!host_reserve(base, ARENA_SIZE))
 		return -ENOMEM;

@@ -110,7 +110,7 @@ int ksplit_percpu_init(unsigned int max_cpus)
 	unsigned int cpu;
 	char *area;
 
-	area = host_reserve(0, unit * max_cpus);
+	area = host_map(unit * max_cpus);
 	if (!area)
 		return -ENOMEM;
 

@@ -112,8 +112,12 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 		}
 	}
 
-	if (!ksplit_fixup_exception(&trap))
+	if (!ksplit_fixup_exception(&trap)) {
+		/* Of memory that is charged as it is touched; see mm_host.c. */
+		if (sig == SIGBUS && info->si_code == BUS_ADRERR)
+			ksplit_abort("no memory left: the host's commit limit");
 		unexplained(&trap);
+	}
 	for (i = 0; i < 16; i++)
 		gregs[greg_of[i]] = trap.reg[i];
 	gregs[REG_RIP] = trap.ip;

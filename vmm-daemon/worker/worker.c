@@ -284,6 +284,8 @@ int main(int argc, char **argv)
 
 	log_init("kvm-vmm");
 	o = parse_options(argc, argv);
+	/* It touches little of much address space: huge pages multiply what it takes. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	/* KVM allocates rarely; an arena for each thread costs more than it gives. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!o.insecure && (geteuid() == 0 || getuid() == 0))
