@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "libkvm: " fmt
 
+#include <linux/cache.h>
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
@@ -30,9 +31,9 @@
 #include "backend.h"
 #include "libkvm.h"
 
-static struct ksplit_info info;
+static struct ksplit_info info __ro_after_init;
 
-struct cpuinfo_x86 boot_cpu_data __read_mostly;
+struct cpuinfo_x86 boot_cpu_data __ro_after_init;
 EXPORT_SYMBOL(boot_cpu_data);
 DEFINE_PER_CPU_READ_MOSTLY(struct cpuinfo_x86, cpu_info);
 DEFINE_PER_CPU_ALIGNED(irq_cpustat_t, irq_stat);
@@ -322,7 +323,7 @@ void BUG_func(void)
 	BUG();
 }
 
-struct paravirt_patch_template pv_ops = {
+struct paravirt_patch_template pv_ops __ro_after_init = {
 	.cpu.io_delay		= pv_nothing,
 	.cpu.get_debugreg	= pv_get_debugreg,
 	.cpu.set_debugreg	= pv_set_debugreg,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A second mapping for static_call.c, and the end of a process that reaches a kernel
- * function which nobody provides.
+ * Memory protection: a second mapping for static_call.c, and what is constant once KVM
+ * has started; randomness; and the end of a process that reaches a kernel function which
+ * nobody provides.
  *
  * Invariant: neither returns with its work undone.
  */
@@ -33,6 +34,12 @@ void *ksplit_host_alias(void *addr, unsigned long size)
 void ksplit_host_unalias(void *alias, unsigned long size)
 {
 	munmap(alias, size);
+}
+
+void ksplit_host_protect(void *addr, unsigned long size)
+{
+	if (mprotect(addr, size, PROT_READ))
+		ksplit_abort("libkvm: cannot protect what stays as it is");
 }
 
 void ksplit_host_random(void *buf, unsigned long size)

@@ -12,6 +12,9 @@
 void *ksplit_host_alias(void *addr, unsigned long size);
 void ksplit_host_unalias(void *alias, unsigned long size);
 
+/* Make whole pages read-only; ends the process if that cannot be done. */
+void ksplit_host_protect(void *addr, unsigned long size);
+
 /* Fill buf from the host's random number generator. */
 void ksplit_host_random(void *buf, unsigned long size);
 

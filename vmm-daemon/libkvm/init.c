@@ -14,11 +14,13 @@
 
 #include "personality/personality.h"
 #include "backend.h"
+#include "cpu_host.h"
 #include "libkvm.h"
 
 const struct ksplit_ops *ksplit_ops;
 
 extern initcall_entry_t __initcall_start[], __initcall_end[];
+extern char __start_ro_after_init[], __end_ro_after_init[];
 
 /* What a worker needs otherwise than a host. */
 static const struct {
@@ -95,4 +97,5 @@ int ksplit_libkvm_init(const struct ksplit_ops *ops, unsigned int max_threads)
 void ksplit_libkvm_seal(void)
 {
 	ksplit_static_call_seal();
+	ksplit_host_protect(__start_ro_after_init, __end_ro_after_init - __start_ro_after_init);
 }

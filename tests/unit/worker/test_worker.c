@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -852,6 +853,54 @@ START_TEST(escapes_end_the_launcher)
 }
 END_TEST
 
+/*
+ * Below each stack nothing can be touched.  On a thread that has a stack of its
+ * own, and another one made after it.
+ */
+static void look_at_stack(void *arg)
+{
+	unsigned long start, end, below = 0, here = (unsigned long)&start;
+	char line[256], access[8], access_below[8] = "";
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		ck_assert_int_eq(sscanf(line, "%lx-%lx %7s", &start, &end, access), 3);
+		if (here >= start && here < end)
+			break;
+		below = end;
+		strcpy(access_below, access);
+	}
+	fclose(f);
+	ck_assert_uint_eq(below, start);
+	ck_assert_str_eq(access_below, "---p");
+	sem_post(arg);
+}
+
+START_TEST(stacks_are_guarded)
+{
+	sem_t looked;
+	int i;
+
+	sem_init(&looked, 0, 0);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(ksplit_thread_create("stack", look_at_stack, &looked), 0);
+	for (i = 0; i < 3; i++)
+		sem_wait(&looked);
+	_exit(0);
+}
+END_TEST
+
+extern char pv_ops[], boot_cpu_data[];
+
+/* The worker's handlers end it: no exception table names this instruction. */
+START_TEST(constants_stay)
+{
+	*(volatile char *)(_i ? pv_ops : boot_cpu_data) ^= 1;
+	_exit(0);
+}
+END_TEST
+
 /* Stacks of threads that ended are used again; names are the threads' own. */
 static void nothing(void *arg) { *(volatile int *)arg += 1; }
 
@@ -892,6 +941,8 @@ int main(void)
 	tcase_add_exit_test(t, statistics, 0);
 	tcase_add_exit_test(t, event_descriptors, 0);
 	tcase_add_exit_test(t, other_vm_calls, 0);
+	tcase_add_exit_test(t, stacks_are_guarded, 0);
+	tcase_add_loop_exit_test(t, constants_stay, EXIT_INTERNAL, 0, 2);
 
 	/* The same, where the client itself makes no call of another kind. */
 	t = tcase_create("sandbox");
