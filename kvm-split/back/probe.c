@@ -139,6 +139,7 @@ void __init ksplit_init_info(void)
 	info->phys_bits = c->x86_phys_bits;
 	info->virt_bits = c->x86_virt_bits;
 	info->cache_bits = c->x86_cache_bits;
+	info->x86_power = c->x86_power;
 	info->vendor = c->x86_vendor;
 	info->family = c->x86;
 	info->model = c->x86_model;

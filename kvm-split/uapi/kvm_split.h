@@ -93,6 +93,7 @@ struct ksplit_msr {
  * @phys_bits:		MAXPHYADDR
  * @virt_bits:		linear address width
  * @cache_bits:		boot_cpu_data.x86_cache_bits
+ * @x86_power:		boot_cpu_data.x86_power, CPUID 80000007H EDX
  * @vendor:		boot_cpu_data.x86_vendor
  * @family:		boot_cpu_data.x86
  * @model:		boot_cpu_data.x86_model
@@ -108,7 +109,6 @@ struct ksplit_msr {
  * @spec_ctrl:		bits of SPEC_CTRL that every CPU accepts
  * @nr_msrs:		how many of @msr are used
  * @tsc_unstable:	1: the kernel has found by now that the TSC drifts or jumps
- * @pad:		0
  * @msr:		host MSRs that KVM reads for its own set-up
  *
  * This call works on control and tenant; its number changes with the size.
@@ -119,6 +119,7 @@ struct ksplit_info {
 	__u32 phys_bits;
 	__u32 virt_bits;
 	__u32 cache_bits;
+	__u32 x86_power;
 	__u32 vendor;
 	__u32 family;
 	__u32 model;
@@ -129,7 +130,6 @@ struct ksplit_info {
 	__u32 nr_bug_words;
 	__u32 nr_msrs;
 	__u32 tsc_unstable;
-	__u32 pad;
 	__u32 cpu_word[KSPLIT_NR_CPU_WORDS];
 	__u64 vmx_msr[KSPLIT_NR_VMX_MSRS];
 	__u64 xcr0;

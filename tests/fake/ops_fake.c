@@ -7,6 +7,7 @@
  * valid bit says so and otherwise by fill(), a kick is never lost, never skips
  * an entry, and is used up by one.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -114,6 +115,15 @@ static const struct ksplit_msr msrs[] = {
 	{ 0xce, 0, 0x80000000 },		/* PLATFORM_INFO */
 };
 
+/* Leaf 80000007H is the real CPU's, and KVM masks it with this word. */
+static __u32 cpuid_power(void)
+{
+	unsigned int eax, ebx, ecx, edx = 0;
+
+	__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx);
+	return edx;
+}
+
 static int fake_get_info(struct ksplit_info *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -122,6 +132,7 @@ static int fake_get_info(struct ksplit_info *ret)
 	ret->phys_bits = 46;
 	ret->virt_bits = 48;
 	ret->cache_bits = 46;
+	ret->x86_power = cpuid_power();
 	ret->vendor = 0;	/* Intel */
 	ret->family = 6;
 	ret->model = 0x5e;

@@ -430,6 +430,7 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 	c->x86_phys_bits = i->phys_bits;
 	c->x86_virt_bits = info.virt_bits;
 	c->x86_cache_bits = i->cache_bits;
+	c->x86_power = i->x86_power;
 	c->x86_clflush_size = 64;
 	c->cpuid_level = cpuid_eax(0);
 	c->extended_cpuid_level = cpuid_eax(0x80000000);

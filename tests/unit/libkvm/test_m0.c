@@ -3,6 +3,7 @@
  * libkvm on the fake machine, first life: initialisation, VM, vCPU, exits.
  */
 #include <check.h>
+#include <cpuid.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -110,6 +111,7 @@ START_TEST(test_supported_cpuid)
 		struct kvm_cpuid2 head;
 		struct kvm_cpuid_entry2 entry[256];
 	} cpuid;
+	unsigned int eax, ebx, ecx, edx;
 
 	cpuid.head.nent = 256;
 	ck_assert_int_eq(kvm_call(0, KVM_GET_SUPPORTED_CPUID, &cpuid), 0);
@@ -123,6 +125,9 @@ START_TEST(test_supported_cpuid)
 	ck_assert_uint_eq(leaf(&cpuid.head, 0xa, 0)->eax, 0);
 	/* The width of the machine beneath. */
 	ck_assert_uint_eq(leaf(&cpuid.head, 0x80000008, 0)->eax & 0xff, 46);
+	/* Invariant TSC, if this CPU has it. */
+	__cpuid(0x80000007, eax, ebx, ecx, edx);
+	ck_assert_uint_eq(leaf(&cpuid.head, 0x80000007, 0)->edx, edx & 1u << 8);
 }
 END_TEST
 
