@@ -70,6 +70,7 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 	struct eventfd_ctx *ctx;
 	struct ksplit_call *call;
 	struct ksplit_eventfd e;
+	unsigned long hash = 0;
 
 	if (copy_from_user(&e, arg, sizeof(e)))
 		return -EFAULT;
@@ -87,7 +88,9 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	eventfd_ctx_put(ctx);
-	return receive_fd(file, NULL, O_CLOEXEC);
+	/* As printk's %p: tells files apart, and no address. */
+	ptr_to_hashval(file, &hash);
+	return put_user(hash, &arg->hash) ?: receive_fd(file, NULL, O_CLOEXEC);
 }
 
 static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

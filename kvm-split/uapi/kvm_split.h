@@ -248,7 +248,7 @@ struct ksplit_copy {
  *		KVM_HYPERV_EVENTFD)
  * @client_fd:	descriptor number in the client; must stand in the call's
  *		argument
- * @pad:	0
+ * @hash:	out: the same for the same open file, perhaps for others, too
  *
  * Returns a descriptor of the eventfd in the worker, O_CLOEXEC; -EBADF,
  * -EINVAL (not an eventfd), -EPERM.
@@ -256,10 +256,10 @@ struct ksplit_copy {
 struct ksplit_eventfd {
 	__u64 call;
 	__s32 client_fd;
-	__u32 pad;
+	__u32 hash;
 };
 
-#define KSPLIT_EVENTFD		_IOW(KSPLITIO, 0x23, struct ksplit_eventfd)
+#define KSPLIT_EVENTFD		_IOWR(KSPLITIO, 0x23, struct ksplit_eventfd)
 
 /*
  * KSPLIT_OBJECT: argument is the id of a KVM_CREATE_VM or KVM_CREATE_VCPU call

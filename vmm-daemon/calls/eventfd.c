@@ -18,7 +18,7 @@
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/list.h>
+#include <linux/hashtable.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
@@ -30,41 +30,55 @@
 
 /**
  * struct eventfd_ctx - one eventfd of the client
- * @refs:	references; the list of contexts holds none
+ * @refs:	references; the tables hold none
  * @wqh:	waiters: irqfds
- * @list:	on contexts
+ * @by_file:	on that table
+ * @by_key:	on that table
  * @fd:		the worker's descriptor
+ * @hash:	the stub's, of the open file
  * @watched:	the poller looks at @fd; protected by @wqh's lock
  * @key:	the poller's name of the context, never used again
  */
 struct eventfd_ctx {
 	refcount_t refs;
 	wait_queue_head_t wqh;
-	struct list_head list;
+	struct hlist_node by_file;
+	struct hlist_node by_key;
 	int fd;
+	u32 hash;
 	bool watched;
 	u64 key;
 };
 
 static DEFINE_SPINLOCK(lock);
-static LIST_HEAD(contexts);
+static DEFINE_HASHTABLE(by_file, 9);	/* by @hash; different files may share one */
+static DEFINE_HASHTABLE(by_key, 9);
 static u64 next_key = 1;
 
-/* The context with that key, or, if it is 0, of that open file. */
-static struct eventfd_ctx *get_matching(u64 key, int fd)
+/*
+ * The context of an open file, with a reference; under the lock.  One whose last
+ * reference just went is as good as gone.
+ */
+static struct eventfd_ctx *get_of_file(int fd, u32 hash)
+{
+	struct eventfd_ctx *ctx;
+
+	hash_for_each_possible(by_file, ctx, by_file, hash)
+		if (ctx->hash == hash && ksplit_host_eventfd_same(ctx->fd, fd) &&
+		    refcount_inc_not_zero(&ctx->refs))
+			return ctx;
+	return NULL;
+}
+
+static struct eventfd_ctx *get_of_key(u64 key)
 {
 	struct eventfd_ctx *ctx, *found = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&lock, flags);
-	list_for_each_entry(ctx, &contexts, list) {
-		if (key ? ctx->key != key : !ksplit_host_eventfd_same(ctx->fd, fd))
-			continue;
-		/* One whose last reference just went is as good as gone. */
-		if (refcount_inc_not_zero(&ctx->refs))
+	hash_for_each_possible(by_key, ctx, by_key, key)
+		if (ctx->key == key && refcount_inc_not_zero(&ctx->refs))
 			found = ctx;
-		break;
-	}
 	spin_unlock_irqrestore(&lock, flags);
 	return found;
 }
@@ -72,19 +86,14 @@ static struct eventfd_ctx *get_matching(u64 key, int fd)
 /* The context of a descriptor in the current call's argument. */
 static struct eventfd_ctx *ctx_take(int client_fd)
 {
-	struct eventfd_ctx *ctx, *other;
+	struct eventfd_ctx *ctx, *old;
 	unsigned long flags;
+	u32 hash;
 	int fd;
 
-	fd = ksplit_host_eventfd_take(client_fd);
+	fd = ksplit_host_eventfd_take(client_fd, &hash);
 	if (fd < 0)
 		return ERR_PTR(fd);
-
-	ctx = get_matching(0, fd);
-	if (ctx) {
-		ksplit_ops->close(fd);
-		return ctx;
-	}
 
 	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
 	if (!ctx) {
@@ -94,22 +103,21 @@ static struct eventfd_ctx *ctx_take(int client_fd)
 	refcount_set(&ctx->refs, 1);
 	init_waitqueue_head(&ctx->wqh);
 	ctx->fd = fd;
+	ctx->hash = hash;
 
-	/* Another thread may have been faster with the same eventfd. */
 	spin_lock_irqsave(&lock, flags);
-	list_for_each_entry(other, &contexts, list) {
-		if (ksplit_host_eventfd_same(other->fd, fd) &&
-		    refcount_inc_not_zero(&other->refs)) {
-			spin_unlock_irqrestore(&lock, flags);
-			ksplit_ops->close(fd);
-			kfree(ctx);
-			return other;
-		}
+	old = get_of_file(fd, hash);
+	if (!old) {
+		ctx->key = next_key++;
+		hash_add(by_file, &ctx->by_file, hash);
+		hash_add(by_key, &ctx->by_key, ctx->key);
 	}
-	ctx->key = next_key++;
-	list_add(&ctx->list, &contexts);
 	spin_unlock_irqrestore(&lock, flags);
-	return ctx;
+	if (!old)
+		return ctx;
+	ksplit_ops->close(fd);
+	kfree(ctx);
+	return old;
 }
 
 void eventfd_ctx_put(struct eventfd_ctx *ctx)
@@ -119,7 +127,8 @@ void eventfd_ctx_put(struct eventfd_ctx *ctx)
 	if (!refcount_dec_and_test(&ctx->refs))
 		return;
 	spin_lock_irqsave(&lock, flags);
-	list_del(&ctx->list);
+	hash_del(&ctx->by_file);
+	hash_del(&ctx->by_key);
 	spin_unlock_irqrestore(&lock, flags);
 	if (ctx->watched)
 		ksplit_host_eventfd_unwatch(ctx->fd);
@@ -234,7 +243,7 @@ int eventfd_ctx_remove_wait_queue(struct eventfd_ctx *ctx,
  */
 void ksplit_eventfd_ready(u64 key)
 {
-	struct eventfd_ctx *ctx = get_matching(key, -1);
+	struct eventfd_ctx *ctx = get_of_key(key);
 	wait_queue_entry_t *wait, *next;
 	unsigned long flags;
 

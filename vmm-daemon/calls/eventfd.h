@@ -17,13 +17,12 @@ int ksplit_eventfd_release(struct file *file);
 void ksplit_eventfd_ready(__u64 key);
 
 /* Host side. */
-int ksplit_host_eventfd_take(int client_fd);
+int ksplit_host_eventfd_take(int client_fd, __u32 *ret_hash);
 /* Whether two descriptors are of one open file. */
 int ksplit_host_eventfd_same(int fd, int other);
 void ksplit_host_eventfd_signal(int fd);
 /* Take the counter without waiting: 0 if there is nothing. */
 __u64 ksplit_host_eventfd_read(int fd);
-/* Whether the counter is not 0. */
 /* Have ksplit_eventfd_ready(key) called at each signal from now on. */
 int ksplit_host_eventfd_watch(int fd, __u64 key);
 void ksplit_host_eventfd_unwatch(int fd);

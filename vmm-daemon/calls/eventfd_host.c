@@ -7,7 +7,6 @@
  * Each signal of a watched eventfd leads to a call of ksplit_eventfd_ready()
  * that begins after it.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -31,18 +30,22 @@ static int epoll_fd = -1;
 /**
  * ksplit_host_eventfd_take() - fetch an eventfd named in the current call
  * @client_fd:	the client's descriptor number
+ * @ret_hash:	the same for the same open file
  *
  * Return: a descriptor of the worker, or a negative errno.
  */
-int ksplit_host_eventfd_take(int client_fd)
+int ksplit_host_eventfd_take(int client_fd, __u32 *ret_hash)
 {
 	const struct ksplit_call *call = ksplit_call_current();
 	struct ksplit_eventfd e = { .client_fd = client_fd };
+	int fd;
 
 	if (!call)
 		return -EBADF;
 	e.call = call->id;
-	return ksplit_ops->eventfd(&e);
+	fd = ksplit_ops->eventfd(&e);
+	*ret_hash = e.hash;
+	return fd;
 }
 
 int ksplit_host_eventfd_same(int fd, int other)

@@ -20,4 +20,4 @@ $(SUITE)/test_worker: LDLIBS_LIBKVM += $(shell pkg-config --libs check)
 $(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/worker/serve.o \
 		$(O)/worker/sandbox.o $(call common,confine daemon) \
 		$(LIBKVM) $(LDS)
-	$(Q)$(LINK_LIBKVM)
+	$(Q)$(LINK_LIBKVM) -Wl,--wrap=fcntl

@@ -44,6 +44,10 @@
 #include "personality.h"
 #include "worker/worker.h"
 
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
+#endif
+
 #define EXIT_HLT	12
 #define EXIT_IO		30
 #define EXIT_EPT_VIOLATION	48
@@ -644,6 +648,53 @@ START_TEST(event_descriptors)
 }
 END_TEST
 
+/* How often the worker asks whether two descriptors are of one file. */
+static unsigned long comparisons;
+
+int __real_fcntl(int fd, int cmd, ...);
+int __wrap_fcntl(int fd, int cmd, unsigned long arg);
+int __wrap_fcntl(int fd, int cmd, unsigned long arg)
+{
+	if (cmd == F_DUPFD_QUERY)
+		comparisons++;
+	return __real_fcntl(fd, cmd, arg);
+}
+
+#define MANY	1000
+
+/* Work grows with their number, not with its square. */
+static void many_eventfds(void)
+{
+	struct kvm_irqfd irq = { 0 };
+	static int fd[MANY];
+	int i;
+
+	make_vm();
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_IRQCHIP, 0, NULL), 0);
+	for (i = 0; i < MANY; i++) {
+		fd[i] = eventfd(0, EFD_NONBLOCK);
+		ck_assert_int_ge(fd[i], 0);
+		irq.fd = fd[i];
+		irq.gsi = i % 16;
+		ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL), 0);
+	}
+	irq.flags = KVM_IRQFD_FLAG_DEASSIGN;
+	for (i = 0; i < MANY; i++) {
+		irq.fd = fd[i];
+		irq.gsi = i % 16;
+		ck_assert_int_eq(front_ioctl(vm, KVM_IRQFD, (unsigned long)&irq, NULL), 0);
+	}
+	ck_assert_uint_gt(comparisons, 0);
+	ck_assert_uint_lt(comparisons, 10 * MANY);
+	front_release(vm);
+}
+
+START_TEST(many_event_descriptors)
+{
+	serve_client(many_eventfds);
+}
+END_TEST
+
 static void devices(void)
 {
 	struct kvm_create_device dev = {
@@ -940,6 +991,7 @@ int main(void)
 	tcase_add_exit_test(t, vector_instructions, 0);
 	tcase_add_exit_test(t, statistics, 0);
 	tcase_add_exit_test(t, event_descriptors, 0);
+	tcase_add_exit_test(t, many_event_descriptors, 0);
 	tcase_add_exit_test(t, other_vm_calls, 0);
 	tcase_add_exit_test(t, stacks_are_guarded, 0);
 	tcase_add_loop_exit_test(t, constants_stay, EXIT_INTERNAL, 0, 2);
