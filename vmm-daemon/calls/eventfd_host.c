@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The client's eventfds as the host's descriptors, and the thread that waits
- * for them.
+ * for them, and for the host's clock to be set.
  *
  * Invariant: no file flag is changed, since the client shares the open file.
  * Each signal of a watched eventfd leads to a call of ksplit_eventfd_ready()
@@ -9,8 +9,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include "personality.h"
 
 #define EVENTS	32
+#define CLOCK	0	/* no context's key */
 
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
@@ -107,21 +110,45 @@ static void poller(void *arg)
 			ksplit_abort("eventfd poller: epoll_wait failed");
 			return;
 		}
-		for (i = 0; i < n; i++)
-			ksplit_eventfd_ready(events[i].data.u64);
+		for (i = 0; i < n; i++) {
+			if (events[i].data.u64 == CLOCK)
+				ksplit_clock_was_set();
+			else
+				ksplit_eventfd_ready(events[i].data.u64);
+		}
 	}
 }
 
+/*
+ * A timer that does not expire: it is cancelled whenever the wall clock is set,
+ * and after a sleep.  Each time is an edge, whether or not somebody reads it.
+ */
+static int watch_clock(void)
+{
+	struct itimerspec never = { .it_value.tv_sec = LONG_MAX };
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC);
+
+	if (fd < 0 || timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+				      &never, NULL) < 0)
+		return -errno;
+	return ksplit_host_eventfd_watch(fd, CLOCK);
+}
+
 /**
- * ksplit_eventfd_init() - start the thread that waits for irqfds
+ * ksplit_eventfd_init() - start the thread that waits for irqfds and clock
  *
  * Context: once, after ksplit_personality_init().
  * Return: 0 or a negative errno.
  */
 int ksplit_eventfd_init(void)
 {
+	int r;
+
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return -errno;
+	r = watch_clock();
+	if (r < 0)
+		return r;
 	return ksplit_thread_create("irqfd", poller, NULL);
 }

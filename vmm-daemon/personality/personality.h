@@ -92,9 +92,20 @@ void ksplit_idle_exit(void);
 /**
  * ksplit_timekeeper_tick() - bring KVM's copy of the timekeeper up to date
  *
- * Runs by itself once a second; tests call it.
+ * Runs by itself once a second. Any thread that is a CPU may call it.
  */
 void ksplit_timekeeper_tick(void);
+
+/**
+ * ksplit_clock_was_set() - the host's wall clock was set, or the host slept
+ *
+ * Brings the timekeeper up to date at once, and tells who wants to know of a
+ * sleep. The caller is a CPU that may sleep.
+ */
+void ksplit_clock_was_set(void);
+
+/** ksplit_host_slept() - tell who wants to know that the host slept */
+void ksplit_host_slept(void);
 
 /*
  * Whether va lies in the arena: page-structured memory of the worker's own,

@@ -13,8 +13,8 @@
  * fails the vDSO mode becomes NONE, as upstream's does when a TSC turns out to be
  * unstable, and KVM serves kvmclock without a master clock for good.
  *
- * CLOCK_MONOTONIC is steered by NTP; its mult is measured from tick to tick.  It
- * is used by KVM_HC_CLOCK_PAIRING only.
+ * CLOCK_MONOTONIC is steered by NTP; its mult is measured from tick to tick.  With
+ * it goes the wall clock, which may be set: then there is a tick at once.
  *
  * Invariants: the raw clock's values are always computed from the anchor, never
  * added up; offs_boot changes only when it really did (suspend), because it goes
@@ -54,8 +54,13 @@ static struct notifier_block *notifier;	/* KVM's */
 static struct hrtimer tick_timer;
 
 static struct host_tsc_pair anchor;	/* of CLOCK_MONOTONIC_RAW */
-static struct host_tsc_pair last_mono;
+static struct host_tsc_pair last_mono;	/* where mono_mult was measured last */
+static u32 mono_mult;
 static s64 real_minus_mono;
+static s64 slept_so_far;
+
+/* A tick, a step of the clock and a client that asks may come together. */
+static DEFINE_RAW_SPINLOCK(tick_lock);
 
 /* From kernel/time/clocksource.c: what the host did to its clock source. */
 void clocks_calc_mult_shift(u32 *mult, u32 *shift, u32 from, u32 to, u32 maxsec)
@@ -133,13 +138,16 @@ static void update_mono(struct timekeeper *tk)
 	struct host_tsc_pair real = host_tsc_pair(HOST_CLOCK_REALTIME);
 	struct tk_read_base *tkr = &tk->tkr_mono;
 	u64 cycles = mono.tsc - last_mono.tsc, wall, frac;
-	u32 mult = clock.mult;
 	s64 offset;
 
-	if (last_mono.tsc && cycles_to_ns(cycles) > TICK / 2)
-		mult = mul_u64_u64_div_u64(mono.ns - last_mono.ns,
-					   1ULL << clock.shift, cycles);
-	last_mono = mono;
+	if (!last_mono.tsc) {
+		mono_mult = clock.mult;
+		last_mono = mono;
+	} else if (cycles_to_ns(cycles) > TICK / 2) {
+		mono_mult = mul_u64_u64_div_u64(mono.ns - last_mono.ns,
+						1ULL << clock.shift, cycles);
+		last_mono = mono;
+	}
 
 	offset = real.ns - cycles_to_ns(real.tsc - mono.tsc) - mono.ns;
 	if (abs(offset - real_minus_mono) > OFFSET_NS)
@@ -150,17 +158,21 @@ static void update_mono(struct timekeeper *tk)
 	tkr->clock = &clock;
 	tkr->mask = clock.mask;
 	tkr->cycle_last = mono.tsc;
-	tkr->mult = mult;
+	tkr->mult = mono_mult;
 	tkr->shift = clock.shift;
 	/* One fraction of a second serves the wall clock and this one. */
 	tkr->base = mono.ns - frac;
 	tkr->xtime_nsec = frac << clock.shift;
 }
 
+static s64 boot_minus_mono(void)
+{
+	return host_clock_ns(HOST_CLOCK_BOOTTIME) - host_clock_ns(HOST_CLOCK_MONOTONIC);
+}
+
 static void update_offs_boot(struct timekeeper *tk)
 {
-	s64 offs = host_clock_ns(HOST_CLOCK_BOOTTIME) -
-		   host_clock_ns(HOST_CLOCK_MONOTONIC);
+	s64 offs = boot_minus_mono();
 
 	if (abs(offs - tk->offs_boot) > OFFS_BOOT_NS)
 		tk->offs_boot = offs;
@@ -168,8 +180,11 @@ static void update_offs_boot(struct timekeeper *tk)
 
 void ksplit_timekeeper_tick(void)
 {
-	struct host_tsc_pair raw = host_tsc_pair(HOST_CLOCK_RAW);
+	struct host_tsc_pair raw;
+	unsigned long flags;
 
+	raw_spin_lock_irqsave(&tick_lock, flags);
+	raw = host_tsc_pair(HOST_CLOCK_RAW);
 	if (clock.vdso_clock_mode == VDSO_CLOCKMODE_TSC && !raw_is_tsc(&raw))
 		clock.vdso_clock_mode = VDSO_CLOCKMODE_NONE;
 	if (clock.mult) {
@@ -179,6 +194,19 @@ void ksplit_timekeeper_tick(void)
 	update_offs_boot(&timekeeper);
 	if (notifier)
 		notifier->notifier_call(notifier, 0, &timekeeper);
+	raw_spin_unlock_irqrestore(&tick_lock, flags);
+}
+
+/* Called by one thread only. */
+void ksplit_clock_was_set(void)
+{
+	s64 offs = boot_minus_mono();
+	bool slept = offs - slept_so_far > OFFS_BOOT_NS;
+
+	slept_so_far = offs;
+	ksplit_timekeeper_tick();
+	if (slept)
+		ksplit_host_slept();
 }
 
 static enum hrtimer_restart tick_fn(struct hrtimer *timer)
@@ -204,6 +232,7 @@ int pvclock_gtod_register_notifier(struct notifier_block *nb)
 			clock.vdso_clock_mode = VDSO_CLOCKMODE_TSC;
 	}
 
+	slept_so_far = boot_minus_mono();
 	notifier = nb;
 	ksplit_timekeeper_tick();
 	hrtimer_init(&tick_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);

@@ -252,6 +252,43 @@ START_TEST(test_steal_time)
 }
 END_TEST
 
+#define MSR_SYSTEM_TIME	0x4b564d01
+#define CLOCK_GPA	0x3000
+#define GUEST_STOPPED	(1 << 1)
+#define FLAGS		29	/* in struct pvclock_vcpu_time_info */
+
+static void guest_looks_at_clock(struct fake_entry *e, void *arg)
+{
+	/* The guest clears the flag that tells it of a pause. */
+	*(unsigned char *)arg = ((unsigned char *)ram)[CLOCK_GPA + FLAGS];
+	((unsigned char *)ram)[CLOCK_GPA + FLAGS] &= ~GUEST_STOPPED;
+	fake_exit(e, EXIT_HLT, 0, 1);
+}
+
+/* The host slept: a guest is told that it did not run, for its watchdogs. */
+START_TEST(test_host_slept)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = {
+		.head.nmsrs = 1,
+		.entry = { .index = MSR_SYSTEM_TIME, .data = CLOCK_GPA | 1 },
+	};
+	unsigned char flags = GUEST_STOPPED;
+
+	ck_assert_int_eq(kvm_call(vcpu.handle, KVM_SET_MSRS, &msr), 1);
+	fake_set_guest(vcpu.fd, guest_looks_at_clock, &flags);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(flags & GUEST_STOPPED, 0);
+	ksplit_host_slept();
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(flags & GUEST_STOPPED, GUEST_STOPPED);
+	ck_assert_int_eq(client_run(&vcpu), 0);
+	ck_assert_uint_eq(flags & GUEST_STOPPED, 0);
+}
+END_TEST
+
 /*
  * The stub loads no DEBUGCTL bit of a guest's but BTF, so the machine's bus-lock
  * traps are no feature of a guest.
@@ -749,6 +786,7 @@ Suite *m0_suite(void)
 	tcase_add_test(t, test_kicked_in_delivery);
 	tcase_add_test(t, test_steal_time);
 	tcase_add_test(t, test_spec_ctrl);
+	tcase_add_test(t, test_host_slept);
 	tcase_add_test(t, test_ple_window);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
