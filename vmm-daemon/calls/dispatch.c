@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The client's ioctls that are more than a call of KVM's handler, and the
- * capabilities of upstream KVM that this version does not have.
+ * The client's ioctls: KVM's handlers, and what is more than a call of one; and
+ * the capabilities of upstream KVM that this version does not have.
  *
  * Invariant: what is not available reads 0 in KVM_CHECK_EXTENSION, and enabling
  * it anyway gives the error of a KVM without it.
@@ -14,6 +14,9 @@
 
 #include "calls/call.h"
 #include "calls/dispatch.h"
+#include "calls/file.h"
+#include "calls/window.h"
+#include "personality.h"
 
 /* Each with the reason; docs/compat.md repeats them for users. */
 static const u32 caps_off[] = {
@@ -47,67 +50,117 @@ static bool cap_is_off(unsigned long cap)
 	return false;
 }
 
+static long check_extension(struct ksplit_call *call, u64 cap)
+{
+	if (cap == KVM_CAP_NR_MEMSLOTS)
+		return SLOTS;
+	return cap_is_off(cap) ? 0 : ksplit_file_ioctl(call->handle, call->cmd, cap);
+}
+
+static long enable_cap(struct ksplit_call *call, u64 arg)
+{
+	u32 cap;
+
+	if (call->prefetched >= sizeof(cap)) {
+		memcpy(&cap, call->in, sizeof(cap));
+		if (cap_is_off(cap))
+			return -EINVAL;
+	}
+	return ksplit_file_ioctl(call->handle, call->cmd, arg);
+}
+
+/* With the VM that the stub has made. */
+static long create_vm(struct ksplit_call *call, u64 type)
+{
+	long r;
+
+	call->back_fd = ksplit_ops->create_vm(call->id);
+	if (call->back_fd < 0)
+		return call->back_fd;
+	r = ksplit_file_ioctl(call->handle, call->cmd, type);
+	if (call->new_kind != KSPLIT_FILE_VM)
+		ksplit_ops->close(call->back_fd);
+	return r;
+}
+
+/* With a window in the place of the client's memory. */
+static long set_slot(struct ksplit_call *call, u64 arg)
+{
+	int vm = ksplit_file_vm_fd(call->handle);
+	u32 slot;
+	long r;
+
+	if (vm < 0)
+		return vm;
+	if (call->prefetched >= sizeof(slot)) {
+		memcpy(&slot, call->in, sizeof(slot));
+		if ((u16)slot >= SLOTS)
+			return -EINVAL;
+	}
+	r = ksplit_window_prepare(vm, call);
+	if (r < 0)
+		return r;
+	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
+	ksplit_window_finish(vm, call, r);
+	return r;
+}
+
+/* The wall clock may have been set this moment. */
+static long get_clock(struct ksplit_call *call, u64 arg)
+{
+	ksplit_timekeeper_tick();
+	return ksplit_file_ioctl(call->handle, call->cmd, arg);
+}
+
+long (*ksplit_create_vcpu)(struct ksplit_call *call, u64 id);
+
+static long create_vcpu(struct ksplit_call *call, u64 id)
+{
+	return ksplit_create_vcpu(call, id);
+}
+
+/* No client memory is in reach; the argument is how long the client waited. */
+static long run(struct ksplit_call *call, u64 waited)
+{
+	call->no_copy = 1;
+	ksplit_thread_waited(1, waited);
+	return ksplit_file_ioctl(call->handle, call->cmd, 0);
+}
+
+/* What is more than KVM's handler; the most frequent one first. */
+static const struct {
+	u32 cmd;
+	u32 kind;
+	long (*fn)(struct ksplit_call *call, u64 arg);
+} special[] = {
+	{ KVM_RUN,			KSPLIT_FILE_VCPU,	run },
+	{ KVM_CHECK_EXTENSION,		KSPLIT_FILE_SYSTEM,	check_extension },
+	{ KVM_CHECK_EXTENSION,		KSPLIT_FILE_VM,		check_extension },
+	{ KVM_CREATE_VM,		KSPLIT_FILE_SYSTEM,	create_vm },
+	{ KVM_CREATE_VCPU,		KSPLIT_FILE_VM,		create_vcpu },
+	{ KVM_ENABLE_CAP,		KSPLIT_FILE_VCPU,	enable_cap },
+	{ KVM_ENABLE_CAP,		KSPLIT_FILE_VM,		enable_cap },
+	{ KVM_GET_CLOCK,		KSPLIT_FILE_VM,		get_clock },
+	{ KVM_SET_USER_MEMORY_REGION,	KSPLIT_FILE_VM,		set_slot },
+	{ KVM_SET_USER_MEMORY_REGION2,	KSPLIT_FILE_VM,		set_slot },
+};
+
 /**
- * ksplit_treat() - how to serve an ioctl
+ * ksplit_call_ioctl() - serve an ioctl of the client
  * @call:	the call
  * @arg:	its argument
- * @ret_answer:	the result if KVM is not to be asked
  *
- * Return: see enum ksplit_treat.
+ * Context: a thread that is a CPU, in the call (ksplit_call_set()).
+ * Return: the result, perhaps one that only the kernel knows (ksplit_result()).
  */
-enum ksplit_treat ksplit_treat(const struct ksplit_call *call,
-			       unsigned long arg, long *ret_answer)
+long ksplit_call_ioctl(struct ksplit_call *call, u64 arg)
 {
-	u32 cap, slot;
+	unsigned int i;
 
-	switch (call->cmd) {
-	case KVM_CHECK_EXTENSION:
-		if (call->kind != KSPLIT_FILE_SYSTEM &&
-		    call->kind != KSPLIT_FILE_VM)
-			break;
-		if (!cap_is_off(arg) && arg != KVM_CAP_NR_MEMSLOTS)
-			break;
-		*ret_answer = arg == KVM_CAP_NR_MEMSLOTS ? SLOTS : 0;
-		return KSPLIT_TREAT_ANSWERED;
-	case KVM_ENABLE_CAP:
-		if (call->prefetched < sizeof(cap))
-			break;
-		memcpy(&cap, call->in, sizeof(cap));
-		if (!cap_is_off(cap))
-			break;
-		*ret_answer = -EINVAL;
-		return KSPLIT_TREAT_ANSWERED;
-	case KVM_CREATE_VM:
-		if (call->kind == KSPLIT_FILE_SYSTEM)
-			return KSPLIT_TREAT_CREATE_VM;
-		break;
-	case KVM_CREATE_VCPU:
-		if (call->kind == KSPLIT_FILE_VM)
-			return KSPLIT_TREAT_CREATE_VCPU;
-		break;
-	case KVM_SET_USER_MEMORY_REGION:
-	case KVM_SET_USER_MEMORY_REGION2:
-		if (call->kind != KSPLIT_FILE_VM)
-			break;
-		if (call->prefetched < sizeof(slot))
-			return KSPLIT_TREAT_SLOT;
-		memcpy(&slot, call->in, sizeof(slot));
-		if ((u16)slot < SLOTS)
-			return KSPLIT_TREAT_SLOT;
-		*ret_answer = -EINVAL;
-		return KSPLIT_TREAT_ANSWERED;
-	case KVM_RUN:
-		if (call->kind == KSPLIT_FILE_VCPU)
-			return KSPLIT_TREAT_RUN;
-		break;
-	case KVM_SET_SIGNAL_MASK:
-		/* The stub applies it to the client's thread. */
-		if (call->kind != KSPLIT_FILE_VCPU)
-			break;
-		*ret_answer = 0;
-		return KSPLIT_TREAT_ANSWERED;
-	}
-	return KSPLIT_TREAT_KVM;
+	for (i = 0; i < ARRAY_SIZE(special); i++)
+		if (special[i].cmd == call->cmd && special[i].kind == call->kind)
+			return special[i].fn(call, arg);
+	return ksplit_file_ioctl(call->handle, call->cmd, arg);
 }
 
 /**

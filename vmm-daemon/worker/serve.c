@@ -23,7 +23,6 @@
 #include "ksplit_log.h"
 #include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
-#include "calls/window.h"
 #include "personality.h"
 #include "worker/worker.h"
 
@@ -72,20 +71,7 @@ struct new_vcpu {
 
 static void serve(struct server *s);
 
-/* ----------------------------------------------------- special calls ----- */
-
-static long create_vm(struct ksplit_call *call, __u64 arg)
-{
-	long r;
-
-	call->back_fd = ksplit_ops->create_vm(call->id);
-	if (call->back_fd < 0)
-		return call->back_fd;
-	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
-	if (call->new_kind != KSPLIT_FILE_VM)
-		ksplit_ops->close(call->back_fd);
-	return r;
-}
+/* ----------------------------------------------------- KVM_CREATE_VCPU --- */
 
 static void vcpu_thread(void *arg)
 {
@@ -130,6 +116,7 @@ fail:
 	sem_post(&new->made);
 }
 
+/* On the session's thread. */
 static long create_vcpu(struct ksplit_call *call, __u64 id)
 {
 	int vm = ksplit_file_vm_fd(call->handle);
@@ -165,45 +152,7 @@ static long create_vcpu(struct ksplit_call *call, __u64 id)
 	return new.result;
 }
 
-static long set_slot(struct ksplit_call *call, __u64 arg)
-{
-	int vm = ksplit_file_vm_fd(call->handle);
-	long r;
-
-	if (vm < 0)
-		return vm;
-	r = ksplit_window_prepare(vm, call);
-	if (r < 0)
-		return r;
-	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
-	ksplit_window_finish(vm, call, r);
-	return r;
-}
-
 /* ------------------------------------------------------------ a call ----- */
-
-static long serve_ioctl(struct ksplit_call *call, __u64 arg)
-{
-	long answer = 0;
-
-	switch (ksplit_treat(call, arg, &answer)) {
-	case KSPLIT_TREAT_ANSWERED:
-		return answer;
-	case KSPLIT_TREAT_CREATE_VM:
-		return create_vm(call, arg);
-	case KSPLIT_TREAT_CREATE_VCPU:
-		return create_vcpu(call, arg);
-	case KSPLIT_TREAT_SLOT:
-		return set_slot(call, arg);
-	case KSPLIT_TREAT_RUN:
-		call->no_copy = 1;
-		ksplit_thread_waited(1, arg);
-		return ksplit_file_ioctl(call->handle, call->cmd, 0);
-	case KSPLIT_TREAT_KVM:
-		break;
-	}
-	return ksplit_file_ioctl(call->handle, call->cmd, arg);
-}
 
 static void begin(struct server *s)
 {
@@ -264,7 +213,7 @@ static void serve_call(struct server *s)
 	begin(s);
 	switch (c->op) {
 	case KSPLIT_OP_IOCTL:
-		result = serve_ioctl(c, s->next.arg);
+		result = ksplit_call_ioctl(c, s->next.arg);
 		break;
 	case KSPLIT_OP_READ:
 		result = ksplit_file_read(c->handle, s->next.arg, c->size);
@@ -355,6 +304,7 @@ void serve_session(int session)
 {
 	static struct server s;
 
+	ksplit_create_vcpu = create_vcpu;
 	s.fd = session;
 	serve(&s);
 	_exit(0);
