@@ -271,8 +271,12 @@ static void next_call(struct server *s)
 		if (r < 0 && r != -EINTR) {
 			if (!n->reply_to)
 				ksplit_abort("no call to be had from the stub");
-			/* The client got an error instead of the file. */
-			if (n->new_handle)
+			/*
+			 * The client got an error instead of the file.  Not so
+			 * if the call is gone at a second attempt: then the
+			 * first one counted.
+			 */
+			if (n->new_handle && !(r == -ENOENT && absent))
 				ksplit_file_close(n->new_handle);
 			ksplit_logf(KSPLIT_LOG_WARNING,
 				    "reply to call %llu (ioctl 0x%x) refused: %d",

@@ -39,7 +39,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static struct call *calls;
 static __u64 ids;
-static int over, refuse;
+static int over, refuse, lose;
 static unsigned long copied;
 
 struct ksplit_ops front_ops;
@@ -67,6 +67,10 @@ static int reply(struct ksplit_next *n)
 {
 	struct call *c = find(n->reply_to);
 
+	if (lose == 2) {
+		lose = 0;
+		return -ENOENT;
+	}
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(c->taken, 1);
 	ck_assert_int_ge(n->result, -511);
@@ -102,6 +106,10 @@ static int reply(struct ksplit_next *n)
 	}
 	c->done = 1;
 	pthread_cond_broadcast(&cond);
+	if (lose && n->new_handle) {
+		lose = 2;
+		return -EFAULT;
+	}
 	return 0;
 }
 
@@ -351,6 +359,11 @@ void *front_window(void)
 void front_refuse_file(void)
 {
 	refuse = 1;
+}
+
+void front_lose_reply(void)
+{
+	lose = 1;
 }
 
 struct cfile *front_system(void)

@@ -37,5 +37,7 @@ unsigned long front_copied(void);
 void *front_window(void);
 /* Let the next reply that brings a file fail, as if the client had no room. */
 void front_refuse_file(void);
+/* The next file is given to the client, but the worker is told to ask again. */
+void front_lose_reply(void);
 
 #endif /* FRONT_H */

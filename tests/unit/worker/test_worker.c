@@ -278,6 +278,23 @@ START_TEST(file_that_the_client_cannot_take)
 }
 END_TEST
 
+static void told_twice(void)
+{
+	front_lose_reply();
+	make_vm();
+	ck_assert_int_eq(set_slot(0, 0, 4 << 20, 0x7f0000000000), 0);
+	front_lose_reply();
+	make_vcpu(0, &vcpu);
+	release_all();
+}
+
+/* A reply that counts, and whose repetition is refused. */
+START_TEST(reply_given_twice)
+{
+	serve_client(told_twice);
+}
+END_TEST
+
 static void slots(void)
 {
 	make_vm();
@@ -984,6 +1001,7 @@ int main(void)
 	tcase_add_exit_test(t, make_and_release, 0);
 	tcase_add_exit_test(t, several_objects, 0);
 	tcase_add_exit_test(t, file_that_the_client_cannot_take, 0);
+	tcase_add_exit_test(t, reply_given_twice, 0);
 	tcase_add_exit_test(t, memory_slots, 0);
 	tcase_add_exit_test(t, run_with_io, 0);
 	tcase_add_exit_test(t, run_interrupted, 0);
