@@ -59,7 +59,4 @@ struct ksplit_call {
 struct ksplit_call *ksplit_call_current(void);
 void ksplit_call_set(struct ksplit_call *call);
 
-int ksplit_client_read(void *to, __u64 client, __u64 len);
-int ksplit_client_write(__u64 client, const void *from, __u64 len);
-
 #endif /* KSPLIT_CALL_H */

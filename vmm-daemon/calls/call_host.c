@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "calls/call.h"
+#include "ksplit_uaccess.h"
 
 static __thread struct ksplit_call *current_call;
 

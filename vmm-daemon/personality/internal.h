@@ -27,8 +27,6 @@ enum ksplit_idle {
 	THREAD_BORROWED,	/* sleeps, and another thread runs a call on it */
 };
 
-struct ksplit_call;
-
 /**
  * struct ksplit_thread - one CPU and its one task
  * @task:	current
@@ -130,7 +128,7 @@ int ksplit_thread_launch(struct ksplit_thread *t);
 void ksplit_thread_enter(struct ksplit_thread *t);
 void ksplit_thread_leave(struct ksplit_thread *t);
 
-/* cpuhp.c: the caller is a new CPU, or will be one no longer. */
+/* smp.c: the caller is a new CPU, or will be one no longer. */
 void ksplit_cpuhp_online(unsigned int cpu);
 void ksplit_cpuhp_offline(unsigned int cpu);
 

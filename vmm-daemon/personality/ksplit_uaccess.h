@@ -34,4 +34,13 @@ int ksplit_report_bug(unsigned long ip);
 /* Host side. */
 int ksplit_trap_init(void);
 
+/*
+ * Supplied by who knows the two kinds of user memory: the arguments of a call,
+ * for the checked accessors (0 or a negative errno); and guest memory that an
+ * instruction did not find (whether it can be repeated), called in the handler.
+ */
+int ksplit_client_read(void *to, __u64 client, __u64 len);
+int ksplit_client_write(__u64 client, const void *from, __u64 len);
+int ksplit_guest_fault(unsigned long addr, int write);
+
 #endif /* KSPLIT_UACCESS_H */

@@ -12,10 +12,8 @@
  */
 #include <linux/capability.h>
 #include <linux/delay.h>
-#include <linux/entry-kvm.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
-#include <linux/kvm_host.h>
 #include <linux/preempt.h>
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
@@ -337,23 +335,6 @@ DEFINE_COND_RESCHED_LOCK(__cond_resched_rwlock_read, rwlock_t, read_lock,
 			 read_unlock)
 DEFINE_COND_RESCHED_LOCK(__cond_resched_rwlock_write, rwlock_t, write_lock,
 			 write_unlock)
-
-/**
- * xfer_to_guest_mode_handle_work() - what is pending before guest entry
- * @vcpu: the vCPU
- *
- * Returns 0, or -EINTR if the client's call is interrupted.
- */
-int xfer_to_guest_mode_handle_work(struct kvm_vcpu *vcpu)
-{
-	if (signal_pending(current)) {
-		kvm_handle_signal_exit(vcpu);
-		return -EINTR;
-	}
-	clear_thread_flag(TIF_NOTIFY_RESUME);
-	resched_if_needed();
-	return 0;
-}
 
 /* ---------------------------------------- what the host does for us ----- */
 

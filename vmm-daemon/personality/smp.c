@@ -29,7 +29,7 @@
 #include "internal.h"
 #include "ksplit_log.h"
 
-struct ksplit_call {
+struct cross_call {
 	struct llist_node node;
 	smp_call_func_t func;
 	void *info;
@@ -72,7 +72,7 @@ static void wait_irq_section(int cpu, u32 w)
 static void run_calls_of(struct ksplit_thread *t)
 {
 	struct llist_node *list = llist_reverse_order(llist_del_all(&t->calls));
-	struct ksplit_call *call, *next;
+	struct cross_call *call, *next;
 
 	llist_for_each_entry_safe(call, next, list, node) {
 		unsigned long flags = irq_save();
@@ -113,7 +113,7 @@ static bool borrow(struct ksplit_thread *t)
 
 static void call_remote(int cpu, smp_call_func_t func, void *info)
 {
-	struct ksplit_call call = { .func = func, .info = info };
+	struct cross_call call = { .func = func, .info = info };
 	struct ksplit_thread *t = ksplit_threads[cpu];
 	host_ns_t delay = 1000;
 	int spins = 0;

@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The worker's own exceptions: window pages that are not there yet, kernel
+ * The process's own exceptions: guest memory that is not there yet, kernel
  * code's exception tables, WARN and BUG.
  *
  * Invariant: the handler takes no lock and allocates nothing; it runs on the
  * faulting thread, and the kernel restores that thread's FPU state when it
- * returns.  An exception that nothing explains ends the worker.
+ * returns.  An exception that nothing explains ends the process.
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include "common/array_size.h"
-#include "common/daemon.h"
-#include "host.h"
 #include "ksplit_log.h"
-#include "seam/ksplit_ops.h"
 #include "ksplit_uaccess.h"
-#include "personality.h"
-#include "calls/window.h"
 
 #define PF_WRITE	2
 #define TRAP_PF		14
@@ -57,32 +50,7 @@ static void __attribute__((noreturn)) unexplained(const struct ksplit_trap *trap
 	p = stpcpy(p, ", rsp 0x");
 	p = put_hex(p, trap->reg[4]);
 	*p = '\0';
-	ksplit_log(KSPLIT_LOG_EMERG, text);
-	_exit(EXIT_INTERNAL);
-}
-
-/* Return: 1 if the access can be repeated. */
-static int window_fault(unsigned long addr, int write)
-{
-	int vm = ksplit_window_find(addr), vcpu = ksplit_thread_vcpu();
-	struct ksplit_fault fault = {
-		.addr = addr,
-		.write = write,
-	};
-	int r;
-
-	if (vm < 0)
-		return 0;
-	if (!ksplit_may_sleep_in_fault())
-		fault.flags = KSPLIT_FAULT_NOWAIT;
-	/* As the vCPU's, so that its client knows whom this thread waits for. */
-	r = ksplit_ops->window_fault(vcpu < 0 ? vm : vcpu, &fault);
-	if (r == -EAGAIN && !fault.flags) {
-		/* Whoever has the page locked needs a moment. */
-		host_sleep_ns(1000);
-		return 1;
-	}
-	return r == 0 || r == -EINTR;
+	ksplit_abort(text);
 }
 
 static void on_trap(int sig, siginfo_t *info, void *context)
@@ -96,7 +64,7 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 	int saved = errno, i;
 
 	if (trap.trapnr == TRAP_PF &&
-	    window_fault(trap.addr, !!(gregs[REG_ERR] & PF_WRITE)))
+	    ksplit_guest_fault(trap.addr, !!(gregs[REG_ERR] & PF_WRITE)))
 		goto out;
 
 	for (i = 0; i < 16; i++)
@@ -126,7 +94,7 @@ out:
 }
 
 /**
- * ksplit_trap_init() - take over the worker's exceptions
+ * ksplit_trap_init() - take over the process's exceptions
  *
  * Context: once, on the first thread, before kernel code runs.
  * Return: 0 or a negative errno.

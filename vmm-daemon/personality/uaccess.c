@@ -14,7 +14,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "calls/call.h"
 #include "ksplit_uaccess.h"
 
 unsigned long _copy_from_user(void *to, const void __user *from, unsigned long n)
