@@ -70,6 +70,15 @@ static u64 real_efer(const struct ksplit_hw *hw, const struct ksplit_vmcs_state 
 	return efer & hw->efer_allowed & EFER_GUEST;
 }
 
+/* Reserved bits, other events than MTF: later CPUs know some. */
+static bool event_unknown(u64 event)
+{
+	return event & INTR_INFO_VALID_MASK &&
+	       (event & INTR_INFO_RESVD_BITS_MASK ||
+		((event & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_OTHER_EVENT &&
+		 event & INTR_INFO_VECTOR_MASK));
+}
+
 /* The value for the real VMCS of a CTL or GUEST slot. */
 static u64 real_value(const struct ksplit_hw *hw,
 		      const struct ksplit_vmcs_state *s, unsigned int slot)
@@ -108,8 +117,7 @@ static u64 real_value(const struct ksplit_hw *hw,
 		/* No CPU accepts bit 31. */
 		return want & ~INTERRUPTIBILITY_GUEST ? want | BIT(31) : want;
 	case KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD:
-		return want & INTR_INFO_VALID_MASK && want & INTR_INFO_RESVD_BITS_MASK ?
-		       EVENT_BAD : want;
+		return event_unknown(want) ? EVENT_BAD : want;
 	default:
 		return want;
 	}

@@ -108,11 +108,11 @@ static const struct rule {
 			    { 1ull << 32, REFUSED } },
 	}, {
 		"entry interruption information", "as it is; if valid and with reserved bits, "
-		"an event of the reserved type", "entry fails, on later CPUs as well",
+		"or another event than MTF, an event of the reserved type", "entry fails, on later CPUs as well",
 		.slots = { KSPLIT_S_VM_ENTRY_INTR_INFO_FIELD },
 		.sample = { { 0x80000b0d, 0x80000b0d }, { 0x80000020, 0x80000020 },
 			    { 0x80000203, 0x80000203 }, { 0x80002020, 0x80000100 },
-			    { 0x7fffffff, 0x7fffffff } },
+			    { 0x80000701, 0x80000100 } },
 	}, {
 		"XSS-exiting, ENCLS and ENCLV bitmaps", "all ones", "",
 		.slots = { KSPLIT_S_XSS_EXIT_BITMAP, KSPLIT_S_ENCLS_EXITING_BITMAP,
