@@ -25,9 +25,6 @@
 #define EFER_GUEST		(EFER_SCE | EFER_NX | EFER_LME_LMA)
 
 #define EXCEPTIONS_FORCED	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC))
-/* What only the guest sees.  The CPU refuses those that it does not have. */
-#define DEBUGCTL_GUEST		(DEBUGCTLMSR_BTF | DEBUGCTLMSR_BUS_LOCK_DETECT | \
-				 DEBUGCTLMSR_RTM_DEBUG)
 #define DR7_ENABLES		0xffull
 /* SMI: the CPU refuses it.  Not the enclave bit. */
 #define INTERRUPTIBILITY_GUEST	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS | \
@@ -112,7 +109,7 @@ static u64 real_value(const struct ksplit_hw *hw,
 		want &= 0xffffffff;
 		return s->debugregs ? want : want & ~DR7_ENABLES;
 	case KSPLIT_S_GUEST_IA32_DEBUGCTL:
-		return (want & DEBUGCTL_GUEST) | hw->debugctl;
+		return (want & DEBUGCTLMSR_BTF) | hw->debugctl;
 	case KSPLIT_S_GUEST_INTERRUPTIBILITY_INFO:
 		/* No CPU accepts bit 31. */
 		return want & ~INTERRUPTIBILITY_GUEST ? want | BIT(31) : want;

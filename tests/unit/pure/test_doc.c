@@ -91,10 +91,10 @@ static const struct rule {
 		.slots = { KSPLIT_S_GUEST_DR7 },
 		.sample = { { ~0ull, 0xffffff00 }, { 0x401, 0x400 } },
 	}, {
-		"DEBUGCTL", "BTF, BUS_LOCK_DETECT, RTM_DEBUG, and the host's FREEZE_IN_SMM",
+		"DEBUGCTL", "BTF, and the host's FREEZE_IN_SMM",
 		"LBR, BTS and TR write host memory",
 		.slots = { KSPLIT_S_GUEST_IA32_DEBUGCTL },
-		.sample = { { 0, 0x4000 }, { ~0ull, 0xc006 }, { 0x2, 0x4002 } },
+		.sample = { { 0, 0x4000 }, { ~0ull, 0x4002 }, { 0x2, 0x4002 } },
 	}, {
 		"interruptibility", "STI, MOV SS, SMI, NMI as they are; with any other bit, bit 31",
 		"entry fails, as the CPU does not know the enclave bit either",
