@@ -11,10 +11,10 @@
 #define UNMAPPED	0xd0000000ul
 #define WRITES		2	/* of the error code */
 
-static const struct {
+static const struct kind {
 	uint32_t bitmap, mask, match;
 	bool read_exits, write_exits;
-} cases[] = {
+} kinds[] = {
 	{ 1 << PF_VECTOR, 0, 0, true, true },
 	{ 0, 0, 0, false, false },
 	{ 1 << PF_VECTOR, WRITES, WRITES, false, true },
@@ -26,6 +26,7 @@ static const struct {
 };
 
 static bool writes;
+static char said[100];
 
 /* Begins anew at each entry; the exit is the fault's, or the call after it. */
 static void l2_guest_code(void)
@@ -44,16 +45,17 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	unsigned long l2_stack[128];
 
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
-	for (int i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
-		bool exits = i & 1 ? cases[i / 2].write_exits : cases[i / 2].read_exits;
+	for (int i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		const struct kind *kind = &kinds[i / 2];
+		bool exits = i & 1 ? kind->write_exits : kind->read_exits;
 		uint64_t reason;
 
 		writes = i & 1;
 		GUEST_ASSERT(load_vmcs(vmx));
 		prepare_vmcs(vmx, l2_guest_code, &l2_stack[127]);
-		vmwrite(EXCEPTION_BITMAP, cases[i / 2].bitmap);
-		vmwrite(PAGE_FAULT_ERROR_CODE_MASK, cases[i / 2].mask);
-		vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, cases[i / 2].match);
+		vmwrite(EXCEPTION_BITMAP, kind->bitmap);
+		vmwrite(PAGE_FAULT_ERROR_CODE_MASK, kind->mask);
+		vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, kind->match);
 		GUEST_ASSERT(!vmlaunch());
 		reason = vmreadz(VM_EXIT_REASON);
 		if (reason == EXIT_REASON_EXCEPTION_NMI) {
@@ -62,8 +64,14 @@ static void l1_guest_code(struct vmx_pages *vmx)
 		} else {
 			GUEST_ASSERT_EQ(reason, EXIT_REASON_VMCALL);
 		}
-		if (exits != (reason == EXIT_REASON_EXCEPTION_NMI))
-			GUEST_SYNC(i);
+		if (exits == (reason == EXIT_REASON_EXCEPTION_NMI))
+			continue;
+		guest_snprintf(said, sizeof(said),
+			       "PF bit %u, mask %u, match %u: a %s %s exit",
+			       kind->bitmap >> PF_VECTOR, kind->mask,
+			       kind->match, writes ? "write" : "read",
+			       exits ? "should" : "should not");
+		GUEST_SYNC((uint64_t)said);
 	}
 	GUEST_DONE();
 }
@@ -91,10 +99,8 @@ static int run(bool ept)
 			REPORT_GUEST_ASSERT(uc);
 			break;
 		case UCALL_SYNC:
-			printf("%s, PF bit %d, mask %u, match %u: a %s exits or not, and should not or should\n",
-			       ept ? "EPT" : "no EPT", !!cases[uc.args[1] / 2].bitmap,
-			       cases[uc.args[1] / 2].mask, cases[uc.args[1] / 2].match,
-			       uc.args[1] & 1 ? "write" : "read");
+			printf("%s, %s\n", ept ? "EPT" : "no EPT",
+			       (char *)addr_gva2hva(vm, uc.args[1]));
 			bad++;
 			break;
 		case UCALL_DONE:
@@ -113,6 +119,6 @@ int main(int argc, char *argv[])
 	TEST_REQUIRE(kvm_cpu_has(X86_FEATURE_VMX));
 	TEST_REQUIRE(kvm_cpu_has_ept());
 	bad = run(true) + run(false);
-	TEST_ASSERT(!bad, "%d of %lu page faults go the wrong way", bad, 4 * ARRAY_SIZE(cases));
+	TEST_ASSERT(!bad, "%d of %lu page faults go the wrong way", bad, 4 * ARRAY_SIZE(kinds));
 	return 0;
 }
