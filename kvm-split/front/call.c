@@ -295,7 +295,9 @@ static int reply(struct ksplit_channel *chan, const struct ksplit_next *n)
 	call = ksplit_call_find(chan, n->reply_to, false);
 	if (!call)
 		return -ENOENT;
-	if (n->out_len > call->n.len || !ksplit_result_allowed(call, n))
+	if (n->out_len > call->n.len || !ksplit_result_allowed(call, n) ||
+	    (n->out_len && call->n.op == KSPLIT_OP_IOCTL &&
+	     !(ksplit_arg_access(call->n.cmd) & KSPLIT_TO_CLIENT)))
 		r = -EINVAL;
 	else if (n->out_len && copy_from_user_nofault(call->data + call->n.len,
 						      u64_to_user_ptr(n->out), n->out_len))

@@ -3,11 +3,12 @@
  * /dev/kvm and the files that a client gets from it: system, VM, vCPU and
  * statistics.  Their ioctls become calls of a worker's (call.c).
  *
- * Invariants: the direction bits of an ioctl mean nothing here.  A client's
- * files and descriptors are made by its own thread, named and numbered by the
- * stub; the VMs, vCPUs and pages behind them are made for the client that asks,
- * before the worker hears of it.  Whatever a worker made for a client, and
- * whatever becomes of the client, the worker is told when it is gone.
+ * Invariants: of an ioctl's argument the worker gets what KVM reads and gives
+ * what KVM writes, no more (pure/tails.c).  A client's files and descriptors are
+ * made by its own thread, named and numbered by the stub; the VMs, vCPUs and
+ * pages behind them are made for the client that asks, before the worker hears
+ * of it.  Whatever a worker made for a client, and whatever becomes of the
+ * client, the worker is told when it is gone.
  *
  * No compat ioctls in this version: a 32-bit client gets -ENOTTY.
  */
@@ -214,8 +215,9 @@ static long forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void __user
 
 	if (!data)
 		return -ENOMEM;
-	/* The argument is read once, whatever the direction bits say. */
-	if (op == KSPLIT_OP_IOCTL && size && !copy_from_user(data, out, size))
+	/* The argument is read once, if KVM reads it. */
+	if (op == KSPLIT_OP_IOCTL && ksplit_arg_access(cmd) & KSPLIT_TO_WORKER &&
+	    !copy_from_user(data, out, size))
 		call.n.prefetched = size;
 	r = make_new(&call) ?:
 	    (f->gone.n.kind == KSPLIT_FILE_VM ? vm_call(&call) : ksplit_call_serve(&call)) ?:

@@ -7,8 +7,8 @@
  */
 #include "tails.h"
 
-#define TO_WORKER	1
-#define TO_CLIENT	2
+#define TO_WORKER	KSPLIT_TO_WORKER
+#define TO_CLIENT	KSPLIT_TO_CLIENT
 #define BOTH		(TO_WORKER | TO_CLIENT)
 #define AT_ARG		0xff
 
@@ -17,6 +17,7 @@
  * @cmd:	ioctl number
  * @direction:	TO_*
  * @pointer:	offset in the argument of the pointer to them, or AT_ARG
+ * @skip:	where they begin, from there
  * @base:	bytes that are always there
  * @count:	offset in the argument of how many elements follow, a __u32
  * @max:	most elements, 0: there are none
@@ -26,14 +27,15 @@ struct tail {
 	u32 cmd;
 	u8 direction;
 	u8 pointer;
-	u16 base;
+	u8 skip;
+	u8 base;
 	u8 count;
 	u8 element;
 	u32 max;
 };
 
 #define ARRAY(c, dir, type, field, bytes, most)					\
-	{ .cmd = (c), .direction = (dir), .pointer = AT_ARG, .base = sizeof(struct type), \
+	{ .cmd = (c), .direction = (dir), .pointer = AT_ARG, .skip = sizeof(struct type), \
 	  .count = offsetof(struct type, field), .element = (bytes), .max = (most) }
 #define CPUID(c, dir)	ARRAY(c, dir, kvm_cpuid2, nent, sizeof(struct kvm_cpuid_entry2), 256)
 #define MSRS(c, dir)	ARRAY(c, dir, kvm_msrs, nmsrs, sizeof(struct kvm_msr_entry), 256)
@@ -49,9 +51,10 @@ struct tail {
  * the stub's.
  */
 static const struct tail tails[] = {
-	CPUID(KVM_GET_SUPPORTED_CPUID, BOTH),
+	CPUID(KVM_GET_SUPPORTED_CPUID, TO_CLIENT),
+	/* Its padding must be 0. */
 	CPUID(KVM_GET_EMULATED_CPUID, BOTH),
-	CPUID(KVM_GET_SUPPORTED_HV_CPUID, BOTH),
+	CPUID(KVM_GET_SUPPORTED_HV_CPUID, TO_CLIENT),
 	CPUID(KVM_GET_CPUID2, TO_CLIENT),
 	CPUID(KVM_SET_CPUID2, TO_WORKER),
 	ARRAY(KVM_SET_CPUID, TO_WORKER, kvm_cpuid, nent, sizeof(struct kvm_cpuid_entry), 256),
@@ -80,6 +83,37 @@ static const struct tail tails[] = {
 		 ranges[0].nmsrs, 0x600 * 8) },
 	{ BITMAP(KVM_ENABLE_CAP, TO_CLIENT, kvm_enable_cap, args, cap, 1), .element = 2 },
 };
+
+/**
+ * ksplit_arg_access() - What KVM does at [arg, arg + _IOC_SIZE(cmd))
+ * @cmd: ioctl number
+ *
+ * Clients keep what they pass and rely on it: QEMU indexes its interrupt routes by
+ * the number that it gives to KVM_SET_GSI_ROUTING.  So an argument that KVM only
+ * reads is constant, and one that it only writes, whose bytes are whatever the
+ * client had there before, is secret.
+ *
+ * Return: KSPLIT_TO_WORKER (it reads), KSPLIT_TO_CLIENT (it writes), both, or 0.
+ */
+u8 ksplit_arg_access(u32 cmd)
+{
+	switch (cmd) {
+	/* Declared to be written, but only read: */
+	case KVM_SET_IRQCHIP:
+	case KVM_SET_PIT:
+	case KVM_MEMORY_ENCRYPT_REG_REGION:
+	case KVM_MEMORY_ENCRYPT_UNREG_REGION:
+	case KVM_CLEAR_DIRTY_LOG:
+	case KVM_CREATE_GUEST_MEMFD:
+	/* It writes what follows. */
+	case KVM_GET_MSRS:
+	/* A descriptor, which would not be the stub's. */
+	case KVM_CREATE_DEVICE:
+		return TO_WORKER;
+	}
+	return (_IOC_DIR(cmd) & _IOC_WRITE ? TO_WORKER : 0) |
+	       (_IOC_DIR(cmd) & _IOC_READ ? TO_CLIENT : 0);
+}
 
 /* A value of the prefetched bytes; 0 where the client gave fewer. */
 static u64 fetch(const u8 *prefetch, u32 prefetched, u32 offset, u32 size)
@@ -115,12 +149,13 @@ int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 {
 	const u32 ranges = cmd == KVM_X86_SET_MSR_FILTER ? KVM_MSR_FILTER_MAX_RANGES : 1;
 	const u32 stride = sizeof(struct kvm_msr_filter_range);
+	const u8 direction = write ? TO_CLIENT : TO_WORKER;
 	const struct tail *t = tails;
 	u64 count, start;
 
-	if (within(addr, len, arg, _IOC_SIZE(cmd)))
+	if (ksplit_arg_access(cmd) & direction && within(addr, len, arg, _IOC_SIZE(cmd)))
 		return 0;
-	while (t->cmd != cmd || !(t->direction & (write ? TO_CLIENT : TO_WORKER)))
+	while (t->cmd != cmd || !(t->direction & direction))
 		if (++t == tails + ARRAY_SIZE(tails))
 			return -EPERM;
 	/* Every offset below lies within. */
@@ -135,7 +170,7 @@ int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 			count = count == KVM_CAP_HYPERV_ENLIGHTENED_VMCS;
 		count = count < t->max ? count : t->max;
 		count = t->element ? count * t->element : (count + 63) / 64 * 8;
-		if (within(addr, len, start, t->base + count) && t->base + count)
+		if (within(addr, len, start + t->skip, t->base + count) && t->base + count)
 			return 0;
 	}
 	return -EPERM;

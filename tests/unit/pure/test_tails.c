@@ -40,20 +40,182 @@ static void exactly(u32 cmd, u64 start, u64 len, bool read, bool write)
 	ck_assert(!may(cmd, start, len + 1, WRITE));
 	ck_assert(!may(cmd, start + len, 1, READ));
 	ck_assert(!may(cmd, start + len, 1, WRITE));
-	ck_assert(!may(cmd, start - 1, 1, READ));
-	ck_assert(!may(cmd, start - 1, 1, WRITE));
-	ck_assert(!may(cmd, start - 1, len, WRITE));
+	ck_assert(!may(cmd, start - 1, len + 1, READ));
+	ck_assert(!may(cmd, start - 1, len + 1, WRITE));
+	if (start == ARG || start == PTR) {
+		ck_assert(!may(cmd, start - 1, 1, READ));
+		ck_assert(!may(cmd, start - 1, 1, WRITE));
+	}
 	ck_assert(!may(cmd, start, ~0u, WRITE));
 	ck_assert(!may(cmd, ~0ull, 2, WRITE));
 }
 
+/* Every ioctl of the tree's, in the headers' order. */
+static const char *const names[] = {
+#include "kvm_ioctls.h"
+};
+
+/* What x86's KVM does at the argument: nothing, reads, writes, both. */
+enum { NO, R, W, RW };
+
+#define IOCTL(cmd, access)	{ #cmd, cmd, access }
+
+/* Each by its handler in virt/kvm/kvm_main.c and arch/x86/kvm/. */
+static const struct {
+	const char *name;
+	u32 cmd;
+	unsigned int access;
+} ioctls[] = {
+	/* system */
+	IOCTL(KVM_GET_API_VERSION, NO),
+	IOCTL(KVM_CREATE_VM, NO),
+	IOCTL(KVM_GET_MSR_INDEX_LIST, RW),
+	IOCTL(KVM_CHECK_EXTENSION, NO),
+	IOCTL(KVM_GET_VCPU_MMAP_SIZE, NO),
+	IOCTL(KVM_GET_SUPPORTED_CPUID, RW),
+	IOCTL(KVM_GET_EMULATED_CPUID, RW),
+	IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST, RW),
+	IOCTL(KVM_GET_SUPPORTED_HV_CPUID, RW),
+	IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED, W),
+	/* VM */
+	IOCTL(KVM_CREATE_VCPU, NO),
+	IOCTL(KVM_GET_DIRTY_LOG, R),
+	IOCTL(KVM_CLEAR_DIRTY_LOG, R),
+	IOCTL(KVM_RESET_DIRTY_RINGS, NO),
+	IOCTL(KVM_SET_NR_MMU_PAGES, NO),
+	IOCTL(KVM_GET_NR_MMU_PAGES, NO),
+	IOCTL(KVM_SET_USER_MEMORY_REGION, R),
+	IOCTL(KVM_SET_USER_MEMORY_REGION2, R),
+	IOCTL(KVM_SET_MEMORY_ATTRIBUTES, R),
+	IOCTL(KVM_CREATE_GUEST_MEMFD, R),
+	IOCTL(KVM_SET_TSS_ADDR, NO),
+	IOCTL(KVM_SET_IDENTITY_MAP_ADDR, R),
+	IOCTL(KVM_CREATE_IRQCHIP, NO),
+	IOCTL(KVM_IRQ_LINE, R),
+	IOCTL(KVM_IRQ_LINE_STATUS, RW),
+	IOCTL(KVM_GET_IRQCHIP, RW),
+	IOCTL(KVM_SET_IRQCHIP, R),
+	IOCTL(KVM_CREATE_PIT, NO),
+	IOCTL(KVM_CREATE_PIT2, R),
+	IOCTL(KVM_GET_PIT, RW),
+	IOCTL(KVM_SET_PIT, R),
+	IOCTL(KVM_GET_PIT2, W),
+	IOCTL(KVM_SET_PIT2, R),
+	IOCTL(KVM_REINJECT_CONTROL, NO),	/* a tail */
+	IOCTL(KVM_REGISTER_COALESCED_MMIO, R),
+	IOCTL(KVM_UNREGISTER_COALESCED_MMIO, R),
+	IOCTL(KVM_SET_GSI_ROUTING, R),
+	IOCTL(KVM_IRQFD, R),
+	IOCTL(KVM_IOEVENTFD, R),
+	IOCTL(KVM_HYPERV_EVENTFD, R),
+	IOCTL(KVM_SIGNAL_MSI, R),
+	IOCTL(KVM_SET_BOOT_CPU_ID, NO),
+	IOCTL(KVM_SET_CLOCK, R),
+	IOCTL(KVM_GET_CLOCK, W),
+	IOCTL(KVM_SET_PMU_EVENT_FILTER, R),
+	IOCTL(KVM_X86_SET_MSR_FILTER, R),
+	IOCTL(KVM_CREATE_DEVICE, R),		/* no devices: no descriptor */
+	IOCTL(KVM_SET_DEVICE_ATTR, R),
+	IOCTL(KVM_GET_DEVICE_ATTR, R),
+	IOCTL(KVM_HAS_DEVICE_ATTR, R),
+	IOCTL(KVM_GET_STATS_FD, NO),
+	IOCTL(KVM_ENABLE_CAP, R),
+	/* vCPU */
+	IOCTL(KVM_RUN, NO),
+	IOCTL(KVM_GET_REGS, W),
+	IOCTL(KVM_SET_REGS, R),
+	IOCTL(KVM_GET_SREGS, W),
+	IOCTL(KVM_SET_SREGS, R),
+	IOCTL(KVM_GET_SREGS2, W),
+	IOCTL(KVM_SET_SREGS2, R),
+	IOCTL(KVM_TRANSLATE, RW),
+	IOCTL(KVM_INTERRUPT, R),
+	IOCTL(KVM_GET_MSRS, R),			/* writes the entries alone */
+	IOCTL(KVM_SET_MSRS, R),
+	IOCTL(KVM_SET_CPUID, R),
+	IOCTL(KVM_SET_CPUID2, R),
+	IOCTL(KVM_GET_CPUID2, RW),
+	IOCTL(KVM_SET_SIGNAL_MASK, R),
+	IOCTL(KVM_GET_FPU, W),
+	IOCTL(KVM_SET_FPU, R),
+	IOCTL(KVM_GET_LAPIC, W),
+	IOCTL(KVM_SET_LAPIC, R),
+	IOCTL(KVM_TPR_ACCESS_REPORTING, RW),
+	IOCTL(KVM_SET_VAPIC_ADDR, R),
+	IOCTL(KVM_GET_MP_STATE, W),
+	IOCTL(KVM_SET_MP_STATE, R),
+	IOCTL(KVM_NMI, NO),
+	IOCTL(KVM_SMI, NO),
+	IOCTL(KVM_SET_GUEST_DEBUG, R),
+	IOCTL(KVM_X86_SETUP_MCE, R),
+	IOCTL(KVM_X86_SET_MCE, R),
+	IOCTL(KVM_GET_VCPU_EVENTS, W),
+	IOCTL(KVM_SET_VCPU_EVENTS, R),
+	IOCTL(KVM_GET_DEBUGREGS, W),
+	IOCTL(KVM_SET_DEBUGREGS, R),
+	IOCTL(KVM_GET_XSAVE, W),
+	IOCTL(KVM_GET_XSAVE2, W),
+	IOCTL(KVM_SET_XSAVE, R),
+	IOCTL(KVM_GET_XCRS, W),
+	IOCTL(KVM_SET_XCRS, R),
+	IOCTL(KVM_SET_TSC_KHZ, NO),
+	IOCTL(KVM_GET_TSC_KHZ, NO),
+	IOCTL(KVM_KVMCLOCK_CTRL, NO),
+	IOCTL(KVM_GET_NESTED_STATE, RW),
+	IOCTL(KVM_SET_NESTED_STATE, R),
+	IOCTL(KVM_PRE_FAULT_MEMORY, RW),
+	/* SEV's and Xen's, which libkvm has not */
+	IOCTL(KVM_MEMORY_ENCRYPT_OP, RW),
+	IOCTL(KVM_MEMORY_ENCRYPT_REG_REGION, R),
+	IOCTL(KVM_MEMORY_ENCRYPT_UNREG_REGION, R),
+	IOCTL(KVM_XEN_HVM_CONFIG, R),
+	IOCTL(KVM_XEN_HVM_GET_ATTR, RW),
+	IOCTL(KVM_XEN_HVM_SET_ATTR, R),
+	IOCTL(KVM_XEN_VCPU_GET_ATTR, RW),
+	IOCTL(KVM_XEN_VCPU_SET_ATTR, R),
+	IOCTL(KVM_XEN_HVM_EVTCHN_SEND, R),
+};
+
+/* Of other architectures, whose structures x86 does not even have. */
+static const char *const foreign[] = {
+	"KVM_S390_", "KVM_PPC_", "KVM_ARM_", "KVM_CREATE_SPAPR_TCE", "KVM_ALLOCATE_RMA",
+	"KVM_DIRTY_TLB", "KVM_GET_ONE_REG", "KVM_SET_ONE_REG", "KVM_GET_REG_LIST",
+};
+
+START_TEST(every_ioctl)
+{
+	unsigned int i, j, found, known = 0;
+	u32 size;
+
+	nr_bytes = 0;
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		for (found = j = 0; j < ARRAY_SIZE(foreign); j++)
+			found += !strncmp(names[i], foreign[j], strlen(foreign[j]));
+		for (j = 0; j < ARRAY_SIZE(ioctls); j++) {
+			if (strcmp(names[i], ioctls[j].name))
+				continue;
+			found++;
+			known++;
+			size = _IOC_SIZE(ioctls[j].cmd);
+			/* bits: TO_WORKER, TO_CLIENT */
+			if (ksplit_arg_access(ioctls[j].cmd) != ioctls[j].access)
+				ck_abort_msg("%s: %u, expected %u", names[i],
+					     ksplit_arg_access(ioctls[j].cmd), ioctls[j].access);
+			if (size)
+				exactly(ioctls[j].cmd, ARG, size, ioctls[j].access & R,
+					ioctls[j].access & W);
+		}
+		if (found != 1)
+			ck_abort_msg("%s stands %u times in this test", names[i], found);
+	}
+	ck_assert_uint_eq(known, ARRAY_SIZE(ioctls));
+}
+END_TEST
+
 START_TEST(argument)
 {
 	nr_bytes = 0;
-	/* Direction bits do not count: SET_IRQCHIP is declared _IOR. */
-	exactly(KVM_SET_IRQCHIP, ARG, sizeof(struct kvm_irqchip), true, true);
-	exactly(KVM_GET_REGS, ARG, sizeof(struct kvm_regs), true, true);
-	exactly(KVM_GET_XSAVE2, ARG, 4096, true, true);
+	exactly(KVM_GET_XSAVE2, ARG, 4096, false, true);
 	/* No argument, no bytes. */
 	ck_assert(!may(KVM_RUN, ARG, 1, READ));
 	ck_assert(!may(KVM_RUN, 0, 1, READ));
@@ -63,7 +225,8 @@ START_TEST(argument)
 }
 END_TEST
 
-static void array(u32 cmd, u32 header, u32 element, u32 max, bool read,
+/* @head: what KVM does with what stands before the elements; the rest: with them. */
+static void array(u32 cmd, u32 header, u32 element, u32 max, unsigned int head, bool read,
 		  bool write)
 {
 	u32 count;
@@ -71,33 +234,36 @@ static void array(u32 cmd, u32 header, u32 element, u32 max, bool read,
 	nr_bytes = header;
 	for (count = 1; count <= max; count = count * 2 + 1) {
 		memcpy(bytes, &count, 4);
-		exactly(cmd, ARG, header + count * element, read, write);
+		exactly(cmd, ARG + header, count * element, read, write);
+		/* Nothing of the head by way of the elements. */
+		ck_assert_int_eq(may(cmd, ARG + header - 1, 1, READ), head & R);
+		ck_assert_int_eq(may(cmd, ARG + header - 1, 1, WRITE), !!(head & W));
 	}
 	count = ~0u;
 	memcpy(bytes, &count, 4);
-	exactly(cmd, ARG, header + max * element, read, write);
+	exactly(cmd, ARG + header, max * element, read, write);
 	count = 0;
 	memcpy(bytes, &count, 4);
-	exactly(cmd, ARG, header, true, true);
+	exactly(cmd, ARG, header, head & R, head & W);
 	/* Nothing was prefetched: the count is unknown. */
 	nr_bytes = 0;
-	exactly(cmd, ARG, header, true, true);
+	exactly(cmd, ARG, header, head & R, head & W);
 }
 
 START_TEST(arrays)
 {
 	memset(bytes, 0, sizeof(bytes));
-	array(KVM_GET_SUPPORTED_CPUID, 8, 40, 256, true, true);
-	array(KVM_GET_EMULATED_CPUID, 8, 40, 256, true, true);
-	array(KVM_GET_SUPPORTED_HV_CPUID, 8, 40, 256, true, true);
-	array(KVM_SET_CPUID2, 8, 40, 256, true, false);
-	array(KVM_GET_CPUID2, 8, 40, 256, false, true);
-	array(KVM_SET_CPUID, 8, 24, 256, true, false);
-	array(KVM_GET_MSRS, 8, 16, 256, true, true);
-	array(KVM_SET_MSRS, 8, 16, 256, true, false);
-	array(KVM_GET_MSR_INDEX_LIST, 4, 4, 4096, false, true);
-	array(KVM_GET_MSR_FEATURE_INDEX_LIST, 4, 4, 4096, false, true);
-	array(KVM_SET_GSI_ROUTING, 8, 48, 4096, true, false);
+	array(KVM_GET_SUPPORTED_CPUID, 8, 40, 256, RW, false, true);
+	array(KVM_GET_EMULATED_CPUID, 8, 40, 256, RW, true, true);
+	array(KVM_GET_SUPPORTED_HV_CPUID, 8, 40, 256, RW, false, true);
+	array(KVM_SET_CPUID2, 8, 40, 256, R, true, false);
+	array(KVM_GET_CPUID2, 8, 40, 256, RW, false, true);
+	array(KVM_SET_CPUID, 8, 24, 256, R, true, false);
+	array(KVM_GET_MSRS, 8, 16, 256, R, true, true);
+	array(KVM_SET_MSRS, 8, 16, 256, R, true, false);
+	array(KVM_GET_MSR_INDEX_LIST, 4, 4, 4096, RW, false, true);
+	array(KVM_GET_MSR_FEATURE_INDEX_LIST, 4, 4, 4096, RW, false, true);
+	array(KVM_SET_GSI_ROUTING, 8, 48, 4096, R, true, false);
 }
 END_TEST
 
@@ -375,5 +541,5 @@ START_TEST(ring)
 }
 END_TEST
 
-MAIN("pure/tails", argument, arrays, nested_state, embedded, random_copies,
+MAIN("pure/tails", every_ioctl, argument, arrays, nested_state, embedded, random_copies,
      eventfds, kvm_runs, random_runs, ring)
