@@ -386,6 +386,9 @@ long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user 
 		if (wait_event_freezable_exclusive(chan->wq, READ_ONCE(chan->dead) ||
 						   !list_empty_careful(&chan->calls)))
 			return -EINTR;
+	/* A reply that was given must not be given again. */
+	if (r == -EFAULT && n.reply_to)
+		return -EINTR;
 	if (!r && chan->kvm_run)
 		ksplit_channel_follow(chan);
 	return r;

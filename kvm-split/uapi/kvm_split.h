@@ -23,7 +23,7 @@
 #include <linux/ioctl.h>
 
 /* Raised on every incompatible change; the changelog is in docs/abi.md. */
-#define KSPLIT_ABI_VERSION	4
+#define KSPLIT_ABI_VERSION	5
 
 #define KSPLITIO		0xB5
 
@@ -166,7 +166,8 @@ enum ksplit_kind {
  *		KVM_CREATE_VM, KVM_CREATE_VCPU or KVM_GET_STATS_FD succeed, the
  *		client gets a file, and this value is ignored
  * @new_handle:	in: the worker's name for that file, carried by its calls
- * @out:	in: address of bytes for the client at its arg, 0: none
+ * @out:	in: address of bytes for the client at its arg, 0: none; only where KVM
+ *		writes there
  * @out_len:	in: how many, at most @len
  * @pad:	0
  * @prefetch:	in: address of KSPLIT_PREFETCH_MAX bytes for prefetched data
@@ -182,18 +183,18 @@ enum ksplit_kind {
  *		has none: nanoseconds that the client's thread waited for a CPU, ever
  * @len:	out: most bytes that a reply may bring: what a read wants, or
  *		_IOC_SIZE(cmd), both up to KSPLIT_PREFETCH_MAX
- * @prefetched:	out: bytes at @prefetch
+ * @prefetched:	out: bytes at @prefetch, 0 where KVM does not read the argument
  *
  * On a session descriptor: calls on system, VM and stats files.  On a
  * vCPU descriptor: calls on that vCPU's file.  Several threads may wait on a
  * session.
  *
- * Returns 0, or -EINTR (call again, the reply was given), -ESHUTDOWN (the
- * client has closed everything: the worker should exit), -ENOENT (no such call
- * is in progress), -EINVAL for a reply that was not accepted (the call then
- * failed with -EIO for the client; a vCPU's takes its VM with it), -EFAULT for
- * memory that is not there at this moment (nothing has happened; a worker brings
- * it in and calls again).
+ * Returns 0, or -EINTR (call again without a reply: if there was one, it was
+ * given), -ESHUTDOWN (the client has closed everything: the worker should exit),
+ * -ENOENT (no such call is in progress), -EINVAL for a reply that was not
+ * accepted (the call then failed with -EIO for the client; a vCPU's takes its VM
+ * with it), -EFAULT for memory that is not there at this moment (nothing has
+ * happened; a worker brings it in and calls again).
  */
 struct ksplit_next {
 	__u64 reply_to;
@@ -229,7 +230,8 @@ struct ksplit_next {
  *
  * On the descriptor, of a session or vCPU, where the call was handed out.
  * Allowed are [arg, arg + _IOC_SIZE(cmd)) and the tails that the stub's table
- * names for @cmd; none at all for KVM_RUN.  Returns 0, -EPERM outside the
+ * names for @cmd, to be read where KVM reads and written where KVM writes; none at
+ * all for KVM_RUN.  Returns 0, -EPERM outside the
  * allowed ranges, -EFAULT, -ENOENT for an unknown call.
  */
 struct ksplit_copy {

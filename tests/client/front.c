@@ -49,6 +49,9 @@ struct words {
 #define TST_NOWHERE	_IOWR(KVMIO, 0xf9, struct words)	/* a reply from a bad address */
 #define TST_WRITES	_IOWR(KVMIO, 0xfa, struct words)	/* and a reply meanwhile */
 #define TST_MORE	_IOWR(KVMIO, 0xfb, struct words)	/* than there is room for */
+#define TST_CHANGE	_IOW(KVMIO, 0xfc, struct words)	/* replies bytes, copies them if w[0] */
+#define TST_PEEK	_IOR(KVMIO, 0xfd, struct words)	/* what it sees of the argument */
+#define TST_AWAY	_IO(KVMIO, 0xfe)	/* the next call finds no memory */
 
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
@@ -319,6 +322,23 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 		n->out = 0;
 		n->out_len = 0;
 		break;
+	case TST_CHANGE:
+		memcpy(&out, prefetch, sizeof(out));
+		if (out.w[0]) {
+			memset(&out, 0xee, sizeof(out));
+			n->result = -copy(n->id, n->arg, &out, sizeof(out), 1);
+			break;
+		}
+		memset(&out, 0xee, sizeof(out));
+		n->out = (uintptr_t)&out;
+		n->out_len = sizeof(out);
+		break;
+	case TST_PEEK:
+		out.w[0] = n->prefetched;
+		out.w[1] = copy(n->id, n->arg, &writes, sizeof(out), 0);
+		n->out = (uintptr_t)&out;
+		n->out_len = sizeof(out);
+		break;
 	case TST_WRITES:
 		if (writes.id)
 			pthread_join(write_thread, NULL);
@@ -342,7 +362,7 @@ static int worker(int tenant)
 	/* Not there, either. */
 	struct ksplit_next n = { .prefetch = (uintptr_t)absent_page() };
 	uint8_t *prefetch = (void *)(uintptr_t)n.prefetch;
-	uint64_t late = 0, x;
+	uint64_t late = 0, replied = 0, x;
 	struct words late_arg;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -355,12 +375,16 @@ static int worker(int tenant)
 			if (errno == ESHUTDOWN)
 				return 0;
 			if (errno == EFAULT) {
-				/* Bring it in, and again. */
+				/* Bring it in, and again: nothing has happened. */
 				touch(prefetch);
 				if (n.out_len)
 					touch((void *)(uintptr_t)n.out);
+				replied = n.reply_to;
 				continue;
 			}
+			/* That it was given, and its call is over, is no news. */
+			if (errno == ENOENT && replied == n.reply_to)
+				return 2;
 			/* A reply that was not accepted, or a signal. */
 			memset(&n, 0, offsetof(struct ksplit_next, prefetch));
 			continue;
@@ -388,6 +412,8 @@ static int worker(int tenant)
 			serve_ioctl(&n, prefetch);
 			if (n.cmd == TST_LATE)
 				late = n.id;
+			if (n.cmd == TST_AWAY)
+				madvise(prefetch, 4096, MADV_DONTNEED);
 		}
 	}
 }
@@ -551,6 +577,15 @@ static void test_calls(void)
 	CHECK(!ioctl(kvm, TST_LATE, &w));
 	CHECK(!ioctl(kvm, TST_ECHO, &w));
 	CHECK(ioctl(kvm, _IO('T', 1), 0) < 0 && errno == ENOTTY);
+	/* What KVM does not write is constant, what it does not read is secret. */
+	memset(guard, 0, sizeof(guard));
+	CHECK(ioctl(kvm, TST_CHANGE, inner) < 0 && errno == EIO && !guard[1]);
+	guard[1] = 1;
+	CHECK(ioctl(kvm, TST_CHANGE, inner) == EPERM && guard[1] == 1 && !guard[2]);
+	CHECK(!ioctl(kvm, TST_PEEK, inner) && guard[1] == 0 && (int64_t)guard[2] == -EPERM);
+	/* The worker's memory goes between its reply and the next call. */
+	for (int i = 0; i < 3; i++)
+		CHECK(!ioctl(kvm, TST_AWAY, 0));
 	/* Whatever of the worker's memory is not there. */
 	CHECK(!ioctl(kvm, TST_ABSENT, &w) && w.w[0] == 0x1111111111111111 && w.w[3] == w.w[0]);
 	CHECK(ioctl(kvm, TST_NOWHERE, &w) == EFAULT);
