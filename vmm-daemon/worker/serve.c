@@ -33,7 +33,7 @@
  * struct server - a thread that serves a channel
  * @fd:		session or vCPU descriptor
  * @vcpu:	whether it is a vCPU's
- * @done:	the channel's file is released: no more calls
+ * @done:	the channel's file is released, or its VM dead: no more calls
  * @next:	argument of KSPLIT_NEXT
  * @call:	the call in progress
  * @in:		its prefetched bytes
@@ -80,6 +80,7 @@ static void vcpu_thread(void *arg)
 	struct server *s = calloc(1, sizeof(*s));
 	int fd = new->fd;
 	long r = -ENOMEM;
+	__u64 handle;
 
 	if (!s)
 		goto fail;
@@ -102,10 +103,14 @@ static void vcpu_thread(void *arg)
 		goto fail;
 	}
 
+	handle = call->new_handle;
 	new->result = r;
 	sem_post(&new->made);
 	/* new and call belong to the session's thread again. */
 	serve(s);
+	/* Of a VM that is dead the stub tells no news. */
+	if (s->call.op != KSPLIT_OP_RELEASE)
+		ksplit_file_close(handle);
 	ksplit_thread_bind_vcpu(-1);
 	free(s);
 	return;
@@ -265,6 +270,11 @@ static void next_call(struct server *s)
 			touch(s);
 			continue;
 		}
+		if (r == -ESHUTDOWN && s->vcpu) {
+			/* This VM is dead; the client may have others. */
+			s->done = 1;
+			return;
+		}
 		if (r == -ESHUTDOWN)
 			/* The client has closed everything: leave quickly. */
 			_exit(0);
@@ -294,9 +304,13 @@ static void next_call(struct server *s)
 
 static void serve(struct server *s)
 {
-	while (!s->done) {
+	for (;;) {
 		next_call(s);
+		if (s->done)
+			return;
 		serve_call(s);
+		if (s->done)
+			return;
 	}
 }
 
