@@ -20,7 +20,7 @@ forbid()
 }
 
 programs='ctl/|launcher/|statfs/|supervisor/|worker/|common/(config|confine|daemon)\.h|(daemon|worker)\.h'
-forbid personality "(linux|asm|uapi/linux)/(kvm|entry-kvm)|calls/|libkvm|common/|$programs"
+forbid personality "(linux|asm|uapi/linux)/(kvm|entry-kvm)|calls/|libkvm|common/stats_page|$programs"
 forbid calls "$programs"
 forbid libkvm "$programs"
 forbid seam "calls/|libkvm|personality|common/|$programs"
