@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/array_size.h"
 #include "common/confine.h"
 #include "common/daemon.h"
 #include "launcher/launcher.h"
@@ -35,7 +36,7 @@ static const struct {
 	{ 524288, 1879048192, "containers of systemd-nspawn" },
 	{ 2147352576, 2147418112, "foreign users of systemd" },
 };
-#define NR_OTHERS	(sizeof(others) / sizeof(others[0]))
+#define NR_OTHERS	ARRAY_SIZE(others)
 
 /**
  * ids_end() - where the range of tenants' users ends
