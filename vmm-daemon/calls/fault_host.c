@@ -15,7 +15,7 @@
 
 int ksplit_guest_fault(unsigned long addr, int write)
 {
-	int vm = ksplit_window_find(addr), vcpu = ksplit_thread_vcpu();
+	int vm = ksplit_window_find(addr), vcpu;
 	struct ksplit_fault fault = {
 		.addr = addr,
 		.write = write,
@@ -24,6 +24,8 @@ int ksplit_guest_fault(unsigned long addr, int write)
 
 	if (vm < 0)
 		return 0;
+	/* Whoever touches guest memory is a CPU; what else faults may be none. */
+	vcpu = ksplit_thread_vcpu();
 	if (!ksplit_may_sleep_in_fault())
 		fault.flags = KSPLIT_FAULT_NOWAIT;
 	/* As the vCPU's, so that its client knows whom this thread waits for. */
