@@ -125,6 +125,33 @@ void timekeeper_follows_tsc(void)
 	CHECK(notified == i);
 }
 
+/* The wall clock at a TSC value, in ns. */
+static u64 real_at(u64 tsc)
+{
+	u64 raw = sim_raw(tsc);
+
+	return real_offset + raw + (raw - 5000000000ULL) / 25000;
+}
+
+/* A step is seen without a second's wait; what was measured so far stays. */
+void timekeeper_between_ticks(void)
+{
+	u64 tsc;
+	int i;
+
+	start();
+	for (i = 0; i < 3; i++)
+		pass_second();
+	for (i = 0; i < 3; i++) {
+		real_offset -= 1000LL * NSEC_PER_SEC;
+		ksplit_timekeeper_tick();
+		tsc = sim_tsc + KHZ * 900ULL;
+		CHECK(distance(seen.xtime_sec * NSEC_PER_SEC + read_base(&seen.tkr_mono, tsc),
+			       real_at(tsc)) < 2000);
+	}
+	pvclock_gtod_unregister_notifier(&nb);
+}
+
 void timekeeper_gives_up(void)
 {
 	start();

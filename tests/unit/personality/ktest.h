@@ -38,6 +38,7 @@
 	X(timer_list_order)			\
 	X(clocks_agree)				\
 	X(timekeeper_follows_tsc)		\
+	X(timekeeper_between_ticks)		\
 	X(timekeeper_gives_up)			\
 	X(timekeeper_without_tsc)		\
 	X(work_queued_once)			\
