@@ -349,6 +349,8 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 	case TST_OBJECT:
 		n->result = ioctl(session, KSPLIT_OBJECT, n->id + n->arg) < 0 ? errno : 0;
 		break;
+	case TST_AWAY:		/* after the reply, see worker() */
+		break;
 	case TST_DIE:
 		_exit(0);
 	default:
