@@ -40,6 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../vmm-daemon/common/array_size.h"
 #include "uapi/kvm_split.h"
 
 /* Classes and slots of all VMCS fields that the stub knows. */
@@ -54,7 +55,7 @@ static const struct field {
 #undef F
 };
 
-#define NR_FIELDS	(sizeof(fields) / sizeof(fields[0]))
+#define NR_FIELDS	ARRAY_SIZE(fields)
 
 #define PAGE		4096ul
 #define REASON(r)	((r) & 0xffff)

@@ -267,7 +267,7 @@ static void set_path(struct source *s, const char *key, const yaml_node_t *node)
 		complain(s, line_of(node), "%s: '%s' is not an absolute path of less than %zu bytes",
 			 key, text, room);
 	else
-		strcpy(s->settings->policy_socket, text);
+		memcpy(s->settings->policy_socket, text, strlen(text) + 1);
 }
 
 typedef void (*each_t)(struct source *s, const char *key, const char *text,

@@ -109,7 +109,8 @@ void program_beside(const char *name, char *ret, size_t size)
 		die(EXIT_OS, "/proc/self/exe: %s", strerror(errno));
 	ret[n] = '\0';
 	slash = strrchr(ret, '/');
-	strcpy(slash ? slash + 1 : ret, name);
+	slash = slash ? slash + 1 : ret;
+	snprintf(slash, ret + size - slash, "%s", name);
 }
 
 /**

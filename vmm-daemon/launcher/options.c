@@ -56,7 +56,7 @@ static void set_supervisor(const char *path)
 {
 	if (strlen(path) >= sizeof(l.supervisor))
 		die(EXIT_USAGE, "--supervisor: path too long");
-	strcpy(l.supervisor, path);
+	snprintf(l.supervisor, sizeof(l.supervisor), "%s", path);
 }
 
 /* A number that is passed on as text. */

@@ -103,7 +103,7 @@ int policy(uid_t uid, char *ret_name, const struct settings **ret)
 		return EACCES;
 	}
 	if (pw)
-		strcpy(ret_name, pw->pw_name);
+		snprintf(ret_name, MAX_NAME, "%s", pw->pw_name);
 	else if (!l.any_uid && !config_has_tenant(&l.config, ret_name)) {
 		log_refusal(uid, "uid %u: refused: unknown user", uid);
 		return EACCES;

@@ -194,7 +194,7 @@ pid_t order_supervisor(const struct tenant *t, uid_t service, int fd)
 {
 	struct order o = { .h = { .uid = t->uid, .service = service, .settings = t->settings } };
 
-	strcpy(o.name, t->name);
+	snprintf(o.name, sizeof(o.name), "%s", t->name);
 	return starter_order(&l.starter, &o, fd);
 }
 

@@ -143,7 +143,7 @@ static struct tenant *admit(uid_t uid, int *ret_error)
 		*ret_error = EACCES;
 		return NULL;
 	}
-	strcpy(t->name, name);
+	snprintf(t->name, sizeof(t->name), "%s", name);
 	t->settings = *settings;
 	return t;
 }

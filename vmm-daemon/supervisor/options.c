@@ -137,7 +137,7 @@ static void set_worker(struct supervisor *s, const char *path)
 {
 	if (strlen(path) >= sizeof(s->worker))
 		die(EXIT_USAGE, "--worker: path too long");
-	strcpy(s->worker, path);
+	snprintf(s->worker, sizeof(s->worker), "%s", path);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/array_size.h"
 #include "common/backoff.h"
 #include "common/confine.h"
 #include "launcher/launcher.h"
@@ -22,7 +23,7 @@ START_TEST(doubles)
 	size_t i;
 
 	ck_assert_int_eq(backoff_left(&b, now), 0);
-	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
 		ck_assert_int_eq(backoff_fail(&b, now), want[i]);
 		ck_assert_int_eq(backoff_left(&b, now), want[i]);
 		ck_assert_int_eq(backoff_left(&b, now + want[i] - 1), 1);
@@ -96,7 +97,7 @@ static const uid_t uids[] = {
 	4000000000, 4294967293,
 };
 
-#define NR(array) ((int)(sizeof(array) / sizeof(array[0])))
+#define NR(array) ((int)ARRAY_SIZE(array))
 
 /* Of every tenant: inside the range, and not systemd's foreign users'. */
 START_TEST(in_range)

@@ -937,7 +937,7 @@ static void look_at_stack(void *arg)
 		if (here >= start && here < end)
 			break;
 		below = end;
-		strcpy(access_below, access);
+		memcpy(access_below, access, sizeof(access));
 	}
 	fclose(f);
 	ck_assert_uint_eq(below, start);
