@@ -196,7 +196,8 @@ check 'a release is what VERSION says' [ "$("$dir/scripts/version")" = 1.2.3 ]
 # --- lint: commit messages and headers, in a repository of its own -------------------
 
 repo=$dir/repo
-mkdir -p "$repo/scripts" "$repo/vmm-daemon" "$repo/tests"
+mkdir -p "$repo/scripts" "$repo/vmm-daemon" "$repo/tests/unit/pure"
+printf 'headers:\n\t@:\n' > "$repo/tests/unit/pure/Makefile"
 cp "$top/scripts/lint" "$repo/scripts/"
 printf 'kern-headers:\n\t@echo vmm-daemon/kernel.h\n' > "$repo/vmm-daemon/Makefile"
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
