@@ -27,6 +27,9 @@ check()	# WHAT CONDITION...
 	failures=$((failures + 1))
 }
 
+# runs_as PID UID
+runs_as() { [ "$(stat -c %u "/proc/$1")" = "$2" ]; }
+
 until_true()	# SECONDS CONDITION...
 {
 	local tries=$(($1 * 20))
@@ -251,7 +254,7 @@ EOF
 	# A worker of an earlier supervisor.
 	setpriv --reuid 2016640265 --regid 2016640265 --clear-groups sleep 1000 &
 	pids+=("$!")
-	check 'user who runs' until_true 5 test "$(stat -c %u /proc/$!)" = 2016640265
+	check 'user who runs' until_true 5 runs_as $! 2016640265
 	want 65001
 	check 'user without a name, but a file' until_true 5 grep -qx 'bind 65001 7' "$dir/shim"
 	check 'numbers in use are told' until_true 5 grep -q -- '--uid 65001 .* --used-uids 2016640265$' \
