@@ -276,11 +276,18 @@ extern struct ksplit_info ksplit_info;	/* __ro_after_init */
 int ksplit_hw_get(void);
 void ksplit_hw_put(void);
 
+extern bool kvm_rebooting;
+
+/* A VM that ends because VMX is off for a reboot is no news. */
 #define ksplit_vm_err(vm, fmt, ...)					\
-	pr_err_ratelimited("kvm-split: uid %u worker %d VM %u: " fmt "\n", \
-			   from_kuid(&init_user_ns,			\
-				     (vm)->session->tenant->uid),	\
-			   task_pid_nr((vm)->session->worker), (vm)->id, ##__VA_ARGS__)
+do {									\
+	if (!kvm_rebooting)						\
+		pr_err_ratelimited("kvm-split: uid %u worker %d VM %u: " fmt "\n", \
+				   from_kuid(&init_user_ns,		\
+					     (vm)->session->tenant->uid), \
+				   task_pid_nr((vm)->session->worker),	\
+				   (vm)->id, ##__VA_ARGS__);		\
+} while (0)
 
 /* -------------------------------------------------------- back/vm.c -- */
 

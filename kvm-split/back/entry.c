@@ -445,8 +445,7 @@ static int ksplit_sync_tlb(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
 	if ((vcpu->tlb_gen != gen && vmx_invept_global()) ||
 	    (v->flush_vpid && vmx_invvpid(v->vpid))) {
 		/* Pages that are no longer the VM's might still be in the TLB. */
-		if (!kvm_rebooting)
-			ksplit_vm_err(vcpu->vm, "INVEPT or INVVPID failed, the VM is dead");
+		ksplit_vm_err(vcpu->vm, "INVEPT or INVVPID failed, the VM is dead");
 		ksplit_vm_kill(vcpu->vm);
 		return -ESHUTDOWN;
 	}

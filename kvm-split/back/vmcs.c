@@ -189,8 +189,7 @@ void ksplit_vmcs_load(struct ksplit_hw_vmcs *v)
 		/* No access and no entry may hit what is current instead. */
 		if (c->current_vmcs)
 			ksplit_vmcs_clear_here(c->current_vmcs);
-		if (!kvm_rebooting)
-			ksplit_vm_err(v->vcpu->vm, "VMPTRLD failed, the VM is dead");
+		ksplit_vm_err(v->vcpu->vm, "VMPTRLD failed, the VM is dead");
 		ksplit_vm_kill(v->vcpu->vm);
 		return;
 	}

@@ -121,7 +121,6 @@ struct ksplit_exit {
 	u64 value[KSPLIT_NR_SLOTS];
 };
 
-extern bool kvm_rebooting;
 extern u64 ksplit_host_xss;	/* __ro_after_init */
 extern const u32 ksplit_syscall_msrs[];	/* by enum ksplit_run_msr: STAR to TSC_AUX */
 
