@@ -159,6 +159,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	prepare_vmcs(vmx, l2_guest_code, l2_stack);
 	/* Without EPT an access that is not allowed is a #PF. */
 	vmwrite(EXCEPTION_BITMAP, 1u << PF_VECTOR);
+	vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	if (test.vpid) {
 		vmwrite(SECONDARY_VM_EXEC_CONTROL,
 			vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_ENABLE_VPID);
