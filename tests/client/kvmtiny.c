@@ -293,6 +293,38 @@ static void test_clock(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+/* Whether it is the host's wall clock; the two readings may be half a second apart. */
+static int agrees(uint64_t realtime)
+{
+	struct timespec now;
+	int64_t off;
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	off = (int64_t)(realtime - now.tv_sec * 1000000000ull - now.tv_nsec);
+	return off > -500000000 && off < 500000000;
+}
+
+/* KVM's wall clock is the host's at once when that is set, by root. */
+static void test_step(unsigned long n)
+{
+	static const uint8_t code[] = { 0xf4, 0xeb, 0xfd };	/* 1: hlt; jmp 1b */
+	struct kvm_clock_data clock;
+	struct timespec now;
+	struct vm m;
+
+	vm_start(&m, code, sizeof(code));
+	CHECK(vm_run(&m) == 0);
+	while (n--) {
+		CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+		now.tv_sec += n % 2 ? 1000 : -1000;
+		CHECK(clock_settime(CLOCK_REALTIME, &now) == 0);
+		CHECK(ioctl(m.vm, KVM_GET_CLOCK, &clock) == 0);
+		CHECK(clock.flags & KVM_CLOCK_REALTIME);
+		CHECK(agrees(clock.realtime));
+	}
+	printf("%s: ok\n", test);
+}
+
 static void wake(int sig)
 {
 	(void)sig;
@@ -1801,6 +1833,7 @@ static const struct {
 	{ "ring", test_ring, 3 },
 	{ "hole", test_hole, 0 },
 	{ "clock", test_clock, 3 },
+	{ "step", test_step, 10 },
 	{ "touch", test_touch, 2 },
 	{ "nodes", test_nodes, 0 },
 	{ "session", test_session, 2 },
