@@ -11,7 +11,7 @@
 
 int main(void)
 {
-	SRunner *sr = srunner_create(m0_suite());
+	SRunner *sr = srunner_create(vcpu_suite());
 	int failed;
 
 	srunner_add_suite(sr, nested_suite());

@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-Suite *m0_suite(void);
+Suite *vcpu_suite(void);
 Suite *nested_suite(void);
 
 #endif /* TEST_LIBKVM_SUITES_H */

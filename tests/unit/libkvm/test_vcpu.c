@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libkvm on the fake machine, first life: initialisation, VM, vCPU, exits.
+ * libkvm on the fake machine, a VM with one vCPU: initialisation, VM, vCPU, exits.
  */
 #include <check.h>
 #include <cpuid.h>
@@ -767,7 +767,7 @@ START_TEST(test_create_and_destroy)
 }
 END_TEST
 
-Suite *m0_suite(void)
+Suite *vcpu_suite(void)
 {
 	Suite *s = suite_create("libkvm");
 	TCase *t;
