@@ -18,7 +18,7 @@
 #define KSPLIT_READ_BASE	0x100000000000ULL
 
 /**
- * struct ksplit_call - a call in progress, owned by the thread that serves it
+ * struct vmm_call - a call in progress, owned by the thread that serves it
  * @fd:		session or vCPU that it came from
  * @id:		the stub's name of the call, 0 before the first one
  * @base:	client address of the argument (KSPLIT_READ_BASE for a read)
@@ -37,7 +37,7 @@
  * @new_kind:	enum ksplit_kind of the file that the call created
  * @new_handle:	its handle
  */
-struct ksplit_call {
+struct vmm_call {
 	int fd;
 	__u64 id;
 	__u64 base;
@@ -56,7 +56,7 @@ struct ksplit_call {
 	__u64 new_handle;
 };
 
-struct ksplit_call *ksplit_call_current(void);
-void ksplit_call_set(struct ksplit_call *call);
+struct vmm_call *vmm_call_current(void);
+void vmm_call_set(struct vmm_call *call);
 
 #endif /* KSPLIT_CALL_H */

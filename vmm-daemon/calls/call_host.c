@@ -13,28 +13,28 @@
 #include "calls/call.h"
 #include "ksplit_uaccess.h"
 
-static __thread struct ksplit_call *current_call;
+static __thread struct vmm_call *current_call;
 
 /**
- * ksplit_call_current() - the call that the calling thread serves
+ * vmm_call_current() - the call that the calling thread serves
  *
  * Return: the call, or NULL in a thread that serves none (timers, work).
  */
-struct ksplit_call *ksplit_call_current(void)
+struct vmm_call *vmm_call_current(void)
 {
 	return current_call;
 }
 
 /**
- * ksplit_call_set() - enter or leave a call
+ * vmm_call_set() - enter or leave a call
  * @call:	the call, NULL to leave
  */
-void ksplit_call_set(struct ksplit_call *call)
+void vmm_call_set(struct vmm_call *call)
 {
 	current_call = call;
 }
 
-static int copy(const struct ksplit_call *call, __u64 client, void *local,
+static int copy(const struct vmm_call *call, __u64 client, void *local,
 		__u64 len, int write)
 {
 	char *p = local;
@@ -64,7 +64,7 @@ static int copy(const struct ksplit_call *call, __u64 client, void *local,
 }
 
 /* Lay what the call has written so far over bytes read from the client. */
-static void overlay(const struct ksplit_call *call, unsigned char *to,
+static void overlay(const struct vmm_call *call, unsigned char *to,
 		    __u64 client, __u64 len)
 {
 	__u64 end = call->base + call->out_len;
@@ -88,7 +88,7 @@ static void overlay(const struct ksplit_call *call, unsigned char *to,
  */
 int ksplit_client_read(void *to, __u64 client, __u64 len)
 {
-	const struct ksplit_call *call = current_call;
+	const struct vmm_call *call = current_call;
 	__u64 off;
 
 	if (!len)
@@ -124,7 +124,7 @@ int ksplit_client_read(void *to, __u64 client, __u64 len)
  */
 int ksplit_client_write(__u64 client, const void *from, __u64 len)
 {
-	struct ksplit_call *call = current_call;
+	struct vmm_call *call = current_call;
 	__u64 off, size;
 
 	if (!len)

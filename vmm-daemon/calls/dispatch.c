@@ -50,14 +50,14 @@ static bool cap_is_off(unsigned long cap)
 	return false;
 }
 
-static long check_extension(struct ksplit_call *call, u64 cap)
+static long check_extension(struct vmm_call *call, u64 cap)
 {
 	if (cap == KVM_CAP_NR_MEMSLOTS)
 		return SLOTS;
 	return cap_is_off(cap) ? 0 : ksplit_file_ioctl(call->handle, call->cmd, cap);
 }
 
-static long enable_cap(struct ksplit_call *call, u64 arg)
+static long enable_cap(struct vmm_call *call, u64 arg)
 {
 	u32 cap;
 
@@ -70,7 +70,7 @@ static long enable_cap(struct ksplit_call *call, u64 arg)
 }
 
 /* With the VM that the stub has made. */
-static long create_vm(struct ksplit_call *call, u64 type)
+static long create_vm(struct vmm_call *call, u64 type)
 {
 	long r;
 
@@ -84,7 +84,7 @@ static long create_vm(struct ksplit_call *call, u64 type)
 }
 
 /* With a window in the place of the client's memory. */
-static long set_slot(struct ksplit_call *call, u64 arg)
+static long set_slot(struct vmm_call *call, u64 arg)
 {
 	int vm = ksplit_file_vm_fd(call->handle);
 	u32 slot;
@@ -106,21 +106,21 @@ static long set_slot(struct ksplit_call *call, u64 arg)
 }
 
 /* The wall clock may have been set this moment. */
-static long get_clock(struct ksplit_call *call, u64 arg)
+static long get_clock(struct vmm_call *call, u64 arg)
 {
 	ksplit_timekeeper_tick();
 	return ksplit_file_ioctl(call->handle, call->cmd, arg);
 }
 
-long (*ksplit_create_vcpu)(struct ksplit_call *call, u64 id);
+long (*ksplit_create_vcpu)(struct vmm_call *call, u64 id);
 
-static long create_vcpu(struct ksplit_call *call, u64 id)
+static long create_vcpu(struct vmm_call *call, u64 id)
 {
 	return ksplit_create_vcpu(call, id);
 }
 
 /* No client memory is in reach; the argument is how long the client waited. */
-static long run(struct ksplit_call *call, u64 waited)
+static long run(struct vmm_call *call, u64 waited)
 {
 	call->no_copy = 1;
 	ksplit_thread_waited(1, waited);
@@ -131,7 +131,7 @@ static long run(struct ksplit_call *call, u64 waited)
 static const struct {
 	u32 cmd;
 	u32 kind;
-	long (*fn)(struct ksplit_call *call, u64 arg);
+	long (*fn)(struct vmm_call *call, u64 arg);
 } special[] = {
 	{ KVM_RUN,			KSPLIT_FILE_VCPU,	run },
 	{ KVM_CHECK_EXTENSION,		KSPLIT_FILE_SYSTEM,	check_extension },
@@ -146,14 +146,14 @@ static const struct {
 };
 
 /**
- * ksplit_call_ioctl() - serve an ioctl of the client
+ * vmm_call_ioctl() - serve an ioctl of the client
  * @call:	the call
  * @arg:	its argument
  *
- * Context: a thread that is a CPU, in the call (ksplit_call_set()).
+ * Context: a thread that is a CPU, in the call (vmm_call_set()).
  * Return: the result, perhaps one that only the kernel knows (ksplit_result()).
  */
-long ksplit_call_ioctl(struct ksplit_call *call, u64 arg)
+long vmm_call_ioctl(struct vmm_call *call, u64 arg)
 {
 	unsigned int i;
 

@@ -7,14 +7,14 @@
 
 #include <linux/types.h>
 
-struct ksplit_call;
+struct vmm_call;
 
-long ksplit_call_ioctl(struct ksplit_call *call, __u64 arg);
+long vmm_call_ioctl(struct vmm_call *call, __u64 arg);
 
 /* A kernel-internal result as a client may see it. */
 long ksplit_result(long result);
 
 /* The worker's: KVM_CREATE_VCPU, on a thread of the vCPU's own.  Set before calls come. */
-extern long (*ksplit_create_vcpu)(struct ksplit_call *call, __u64 id);
+extern long (*ksplit_create_vcpu)(struct vmm_call *call, __u64 id);
 
 #endif /* KSPLIT_DISPATCH_H */

@@ -39,7 +39,7 @@ static int epoll_fd = -1;
  */
 int ksplit_host_eventfd_take(int client_fd, __u32 *ret_hash)
 {
-	const struct ksplit_call *call = ksplit_call_current();
+	const struct vmm_call *call = vmm_call_current();
 	struct ksplit_eventfd e = { .client_fd = client_fd };
 	int fd;
 

@@ -239,7 +239,7 @@ struct file *anon_inode_getfile(const char *name,
 				const struct file_operations *fops,
 				void *priv, int flags)
 {
-	struct ksplit_call *call = ksplit_call_current();
+	struct vmm_call *call = vmm_call_current();
 	struct kfile *f = kzalloc(sizeof(*f), GFP_KERNEL);
 	int r;
 
@@ -321,7 +321,7 @@ void put_unused_fd(unsigned int fd)
 void fd_install(unsigned int fd, struct file *file)
 {
 	struct kfile *f = container_of(file, struct kfile, file);
-	struct ksplit_call *call = ksplit_call_current();
+	struct vmm_call *call = vmm_call_current();
 	unsigned long irq;
 
 	spin_lock_irqsave(&lock, irq);
@@ -390,7 +390,7 @@ struct file *fget(unsigned int fd)
  * @cmd:	ioctl number
  * @arg:	argument as the client gave it
  *
- * Context: a thread that is a CPU, in a call (ksplit_call_set()).
+ * Context: a thread that is a CPU, in a call (vmm_call_set()).
  * Return: KVM's result, -EBADF for an unknown handle, -ENOTTY.
  */
 long ksplit_file_ioctl(u64 handle, u32 cmd, u64 arg)
@@ -508,7 +508,7 @@ int ksplit_file_vm_fd(u64 handle)
  */
 int ksplit_kvm_fd(const void *p)
 {
-	struct ksplit_call *call;
+	struct vmm_call *call;
 	struct kvm_files *vm;
 	unsigned long irq;
 	int fd = -ENOENT;
@@ -521,7 +521,7 @@ int ksplit_kvm_fd(const void *p)
 	if (vm)
 		return fd;
 
-	call = ksplit_call_current();
+	call = vmm_call_current();
 	if (call && call->cmd == KVM_CREATE_VM && call->back_fd >= 0)
 		return call->back_fd;
 	return -ENOENT;

@@ -201,7 +201,7 @@ void ksplit_fpu_after_ioctl(struct kvm_vcpu *vcpu, u32 cmd, long result)
 
 bool fpu_alloc_guest_fpstate(struct fpu_guest *gfpu)
 {
-	struct ksplit_call *call = ksplit_call_current();
+	struct vmm_call *call = vmm_call_current();
 	struct guest_fpu *g;
 
 	g = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, order());

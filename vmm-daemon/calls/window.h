@@ -7,14 +7,14 @@
 
 #include <linux/types.h>
 
-struct ksplit_call;
+struct vmm_call;
 
 int ksplit_window_init(__u64 limit);
 /* Most guest memory, bytes; set once, at the start. */
 extern __u64 ksplit_window_most;
 
-int ksplit_window_prepare(int vm, struct ksplit_call *call);
-void ksplit_window_finish(int vm, struct ksplit_call *call, long result);
+int ksplit_window_prepare(int vm, struct vmm_call *call);
+void ksplit_window_finish(int vm, struct vmm_call *call, long result);
 void ksplit_window_drop_vm(int vm);
 int ksplit_window_find(__u64 addr);
 

@@ -244,7 +244,7 @@ int ksplit_window_init(__u64 limit)
  * Context: the call's thread; ksplit_window_finish() is to follow on it.
  * Return: 0: let KVM handle the call; a negative errno: that is the result.
  */
-int ksplit_window_prepare(int vm, struct ksplit_call *call)
+int ksplit_window_prepare(int vm, struct vmm_call *call)
 {
 	struct kvm_userspace_memory_region m;
 	__u64 place, window;
@@ -318,7 +318,7 @@ out:
  *
  * Context: before the reply, since the stub drops its slot with it.
  */
-void ksplit_window_finish(int vm, struct ksplit_call *call, long result)
+void ksplit_window_finish(int vm, struct vmm_call *call, long result)
 {
 	struct window *w = planned;
 	__u64 start, size;

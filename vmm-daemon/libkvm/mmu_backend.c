@@ -259,7 +259,7 @@ u64 split_hva_to_pfn(unsigned long addr, bool atomic, bool write_fault,
 
 static int split_vm_init(struct kvm *kvm)
 {
-	struct ksplit_call *call = ksplit_call_current();
+	struct vmm_call *call = vmm_call_current();
 	struct split_kvm *vm = to_split_kvm(kvm);
 	unsigned long irq;
 	int r = vmx_vm_init(kvm);

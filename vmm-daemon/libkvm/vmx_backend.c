@@ -471,7 +471,7 @@ static void split_handle_exit_irqoff(struct kvm_vcpu *vcpu)
 
 static int split_vcpu_create(struct kvm_vcpu *vcpu)
 {
-	struct ksplit_call *call = ksplit_call_current();
+	struct vmm_call *call = vmm_call_current();
 	int r = vmx_vcpu_create(vcpu);
 
 	if (!r)

@@ -44,7 +44,7 @@ struct server {
 	int vcpu;
 	int done;
 	struct ksplit_next next;
-	struct ksplit_call call;
+	struct vmm_call call;
 	unsigned char in[KSPLIT_PREFETCH_MAX];
 	unsigned char out[KSPLIT_OUT_MAX];
 };
@@ -60,7 +60,7 @@ struct server {
  * @made:	posted once @result stands
  */
 struct new_vcpu {
-	struct ksplit_call *call;
+	struct vmm_call *call;
 	int fd;
 	__u64 vm;
 	__u64 id;
@@ -76,7 +76,7 @@ static void serve(struct server *s);
 static void vcpu_thread(void *arg)
 {
 	struct new_vcpu *new = arg;
-	struct ksplit_call *call = new->call;
+	struct vmm_call *call = new->call;
 	struct server *s = calloc(1, sizeof(*s));
 	int fd = new->fd;
 	long r = -ENOMEM;
@@ -88,9 +88,9 @@ static void vcpu_thread(void *arg)
 	s->vcpu = 1;
 
 	ksplit_thread_bind_vcpu(fd);
-	ksplit_call_set(call);
+	vmm_call_set(call);
 	r = ksplit_file_ioctl(new->vm, call->cmd, new->id);
-	ksplit_call_set(NULL);
+	vmm_call_set(NULL);
 	if (r < 0)
 		goto fail;
 
@@ -122,7 +122,7 @@ fail:
 }
 
 /* On the session's thread. */
-static long create_vcpu(struct ksplit_call *call, __u64 id)
+static long create_vcpu(struct vmm_call *call, __u64 id)
 {
 	int vm = ksplit_file_vm_fd(call->handle);
 	struct new_vcpu new = {
@@ -162,7 +162,7 @@ static long create_vcpu(struct ksplit_call *call, __u64 id)
 static void begin(struct server *s)
 {
 	struct ksplit_next *n = &s->next;
-	struct ksplit_call *c = &s->call;
+	struct vmm_call *c = &s->call;
 
 	c->fd = s->fd;
 	c->id = n->id;
@@ -188,16 +188,16 @@ static void begin(struct server *s)
 	if (c->size > KSPLIT_OUT_MAX)
 		c->size = KSPLIT_OUT_MAX;
 	ksplit_thread_signal(0);
-	ksplit_call_set(c);
+	vmm_call_set(c);
 }
 
 /* Turn what the call left into the arguments of the next KSPLIT_NEXT. */
 static void end(struct server *s, long result)
 {
 	struct ksplit_next *n = &s->next;
-	struct ksplit_call *c = &s->call;
+	struct vmm_call *c = &s->call;
 
-	ksplit_call_set(NULL);
+	vmm_call_set(NULL);
 	/* Nothing of this call's interruption may reach the next one. */
 	ksplit_thread_signal(0);
 
@@ -212,13 +212,13 @@ static void end(struct server *s, long result)
 
 static void serve_call(struct server *s)
 {
-	struct ksplit_call *c = &s->call;
+	struct vmm_call *c = &s->call;
 	long result = 0;
 
 	begin(s);
 	switch (c->op) {
 	case KSPLIT_OP_IOCTL:
-		result = ksplit_call_ioctl(c, s->next.arg);
+		result = vmm_call_ioctl(c, s->next.arg);
 		break;
 	case KSPLIT_OP_READ:
 		result = ksplit_file_read(c->handle, s->next.arg, c->size);

@@ -3,7 +3,7 @@
  * A KVM client inside the process.
  *
  * Invariant: each call of KVM is bracketed as the worker brackets it: a struct
- * ksplit_call with the argument's bytes is current, the interrupt of the call
+ * vmm_call with the argument's bytes is current, the interrupt of the call
  * before is forgotten, and KVM_RUN reaches no client memory.
  */
 #include <check.h>
@@ -49,7 +49,7 @@ long client_ioctl(uint64_t handle, unsigned long cmd, unsigned long arg)
 	static __thread unsigned char in[KSPLIT_PREFETCH_MAX];
 	static __thread unsigned char out[KSPLIT_OUT_MAX];
 	static __u64 ids;
-	struct ksplit_call call = {
+	struct vmm_call call = {
 		.id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED),
 		.base = arg,
 		.size = _IOC_SIZE(cmd),
@@ -79,11 +79,11 @@ long client_ioctl(uint64_t handle, unsigned long cmd, unsigned long arg)
 		last_window = ((struct kvm_userspace_memory_region *)in)->userspace_addr;
 	}
 
-	ksplit_call_set(&call);
+	vmm_call_set(&call);
 	ksplit_thread_signal(0);
 	if (!r)
 		r = ksplit_file_ioctl(handle, cmd, arg);
-	ksplit_call_set(NULL);
+	vmm_call_set(NULL);
 
 	if (slot)
 		ksplit_window_finish(vm_fd, &call, r);

@@ -145,7 +145,7 @@ static const struct ksplit_ops machine = {
 
 /* A call whose argument lies at the start of the client's memory. */
 static unsigned char in[KSPLIT_PREFETCH_MAX], out[KSPLIT_OUT_MAX];
-static struct ksplit_call call;
+static struct vmm_call call;
 
 static void begin(unsigned int cmd, unsigned int prefetched)
 {
@@ -161,14 +161,14 @@ static void begin(unsigned int cmd, unsigned int prefetched)
 	call.prefetched = prefetched;
 	call.back_fd = -1;
 	memcpy(in, client, prefetched);
-	ksplit_call_set(&call);
+	vmm_call_set(&call);
 	copies = 0;
 }
 
 /* What the stub does with a reply. */
 static void end(void)
 {
-	ksplit_call_set(NULL);
+	vmm_call_set(NULL);
 	memcpy(client, out, call.out_len);
 }
 
@@ -408,14 +408,14 @@ END_TEST
 START_TEST(capabilities_that_are_off)
 {
 	begin(KVM_CHECK_EXTENSION, 0);
-	ck_assert_int_eq(ksplit_call_ioctl(&call, KVM_CAP_XEN_HVM), 0);
+	ck_assert_int_eq(vmm_call_ioctl(&call, KVM_CAP_XEN_HVM), 0);
 	/* There is no KVM to ask. */
-	ck_assert_int_eq(ksplit_call_ioctl(&call, KVM_CAP_IRQCHIP), -ENODEV);
+	ck_assert_int_eq(vmm_call_ioctl(&call, KVM_CAP_IRQCHIP), -ENODEV);
 	begin(KVM_ENABLE_CAP, sizeof(struct kvm_enable_cap));
 	in[0] = KVM_CAP_XEN_HVM;
 	in[1] = in[2] = in[3] = 0;
 	call.kind = KSPLIT_FILE_VM;
-	ck_assert_int_eq(ksplit_call_ioctl(&call, CLIENT), -EINVAL);
+	ck_assert_int_eq(vmm_call_ioctl(&call, CLIENT), -EINVAL);
 	end();
 }
 END_TEST
@@ -893,7 +893,7 @@ START_TEST(file_handles)
 	ck_assert_int_eq(ksplit_file_read(fd, 2, 4), 4);
 	ck_assert_uint_eq(call.out_len, 4);
 	ck_assert_mem_eq(out, "cdef", 4);
-	ksplit_call_set(NULL);
+	vmm_call_set(NULL);
 
 	ck_assert_int_eq(fx_file_released(), 0);
 	ksplit_file_close(fd);
