@@ -7,7 +7,9 @@
  *	tenant -> session -> VM -> vCPU
  *
  * The back (back/) owns VM and vCPU, the front (front/) tenant and session and
- * the files that clients hold.
+ * the files that clients hold.  Both stand on the channels (chan/); the front
+ * calls the back, never the other way round.  Every name at file scope begins
+ * with ksplit_, static or not, so that a backtrace says whose it is.
  *
  * Locking, outermost first:
  *	worker mm's mmap_lock	 window mappings
@@ -18,7 +20,7 @@
  * The owner mm's mmap_lock is taken for one fault at a time with none of these
  * held, and only tried where a guest waits.
  * A vCPU is run by one thread at a time: vcpu->mutex, taken killably by every
- * vCPU ioctl but KICK and NEXT.
+ * vCPU ioctl but KICK, NEXT, COPY, BLOCK and DIRTY.
  */
 #ifndef KSPLIT_H
 #define KSPLIT_H
@@ -39,16 +41,20 @@
 #include <asm/vmx.h>
 
 #include "uapi/kvm_split.h"
+#include "chan/chan.h"
 #include "pure/msr_bitmap.h"
 #include "pure/vmcs_policy.h"
 
 #define KSPLIT_RUN_ORDER	1	/* pages of a vCPU's: kvm_run, PIO data */
+/* What a client maps of a vCPU: these, and the VM's ring of coalesced writes. */
+#define KSPLIT_RUN_SIZE		(3 * PAGE_SIZE)
 
 /* Caps that no tenant can raise (invariant 9). */
-#define KSPLIT_MAX_VMS		16	/* of one session */
+#define KSPLIT_MAX_VMS		1024	/* of one session */
 #define KSPLIT_MAX_VCPUS	288	/* of one VM */
 #define KSPLIT_MAX_ROOTS	(2 * KSPLIT_MAX_VCPUS)	/* of one VM, least recently used goes */
 #define KSPLIT_MAX_TENANTS	512	/* users with a session, a supervisor or a wish */
+#define KSPLIT_MAX_VOUCHED	8	/* of them, unknown ones of one user's namespaces */
 #define KSPLIT_WINDOW_PAGES	4096	/* pages pinned for windows, of one VM */
 
 /* ------------------------------------------------------ statistics -- */
@@ -84,44 +90,35 @@ DECLARE_PER_CPU(struct ksplit_pcpu_stats, ksplit_stats);
 
 /* --------------------------------------------------------- objects -- */
 
-/*
- * A queue of calls of clients, and the worker threads that wait on it.  One in
- * each session, one in each vCPU.  front/call.c.
- */
-struct ksplit_channel {
-	spinlock_t lock;
-	struct list_head calls;		/* not yet handed out */
-	struct list_head busy;		/* handed out, the client is still there */
-	u64 next_id;			/* of a call */
-	wait_queue_head_t wq;
-	bool dead;
-	void *kvm_run;			/* of a vCPU, for its client */
-};
-
-struct ksplit_tenant {			/* front/tenant.c */
-	kuid_t uid;
-	bool bound;			/* to a supervisor */
-	struct ksplit_bind limit;	/* the launcher's last answer */
-	u32 nr_sessions;		/* of workers, with a client or ready for one */
+/* What the VMs of a tenant may have together; the tenant outlives them. */
+struct ksplit_quota {
+	u32 max_vcpus;
+	u32 max_slots;			/* of one VM */
 	atomic_t nr_vcpus;
-	struct list_head ready;		/* sessions without a client */
-	wait_queue_head_t wq;		/* clients and the supervisor */
-	u32 waiters;			/* opens */
-	bool reported;			/* the launcher knows of them */
-	unsigned long until;		/* limit.error stands */
 };
 
 struct ksplit_session {			/* front/session.c */
 	struct kref ref;
-	struct ksplit_tenant *tenant;
+	void (*release)(struct kref *ref);
+	struct ksplit_tenant *tenant;	/* the front's alone */
+	struct ksplit_quota *quota;
+	kuid_t uid;			/* the tenant's, for the log */
 	struct list_head node;		/* tenant->ready */
 	struct mm_struct *worker_mm;	/* mmgrab()ed; whose calls are honoured */
 	struct task_struct *worker;	/* its first thread */
 	struct ksplit_channel chan;
 	struct mutex lock;		/* vms */
 	struct list_head vms;
+	atomic_t nr_vms;
 	atomic_t files;			/* client files open */
+	bool ending;			/* no client any more, and none will come */
+	struct pid *client;		/* its process, NULL: none yet */
 };
+
+static inline void ksplit_session_put(struct ksplit_session *session)
+{
+	kref_put(&session->ref, session->release);
+}
 
 /* One registered memory slot.  back/mem.c. */
 struct ksplit_slot {
@@ -160,7 +157,8 @@ struct ksplit_vm {
 	bool dead;			/* READ_ONCE/WRITE_ONCE */
 	u32 id;				/* for the log */
 
-	struct kvm_irq_level low[2];	/* what the session's call low_id lowered, its answer */
+	struct kvm_irq_level low_line;	/* what the session's call low_id lowered */
+	struct kvm_irq_level low_answer;
 	u64 low_id;
 	struct kvm_coalesced_mmio_ring *ring;	/* the client's; under chan.lock of the session */
 	struct xarray vcpus;		/* by number, RCU readers */
@@ -283,8 +281,7 @@ extern bool kvm_rebooting;
 do {									\
 	if (!kvm_rebooting)						\
 		pr_err_ratelimited("kvm-split: uid %u worker %d VM %u: " fmt "\n", \
-				   from_kuid(&init_user_ns,		\
-					     (vm)->session->tenant->uid), \
+				   from_kuid(&init_user_ns, (vm)->session->uid), \
 				   task_pid_nr((vm)->session->worker),	\
 				   (vm)->id, ##__VA_ARGS__);		\
 } while (0)
@@ -294,8 +291,6 @@ do {									\
 /* In the client's context; the VM takes its own reference to owner. */
 struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_struct *owner);
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id);
-int ksplit_vcpu_mmap(struct ksplit_vcpu *vcpu, struct vm_area_struct *vma);
-long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg);
 /*
  * The worker's descriptor; takes over the reference to the vCPU, if any, or to
  * the VM.
@@ -349,6 +344,8 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success);
 
 int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma);
+struct page *ksplit_vcpu_ring_page(struct ksplit_vcpu *vcpu, unsigned long index);
+long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg);
 long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, bool map);
 long ksplit_hwpoison(struct ksplit_vcpu *vcpu, u64 addr);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
@@ -395,21 +392,5 @@ bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_flush_what what);
 void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */
 void ksplit_ept_reap(struct ksplit_vm *vm);
-
-/* ------------------------------------------------------------ front -- */
-
-int ksplit_front_init(void);
-
-void ksplit_channel_init(struct ksplit_channel *chan);
-/* Fails every call, waiting or handed out, with -EIO. */
-void ksplit_channel_kill(struct ksplit_channel *chan);
-/* The client's thread whose call a vCPU's is, referenced, or NULL. */
-struct task_struct *ksplit_channel_client(struct ksplit_channel *chan);
-/* The vCPU's thread runs where and as the client's does.  Sleeps. */
-void ksplit_channel_follow(struct ksplit_channel *chan);
-/* KSPLIT_NEXT and KSPLIT_COPY on a session or on a vCPU. */
-long ksplit_channel_next(struct ksplit_channel *chan, struct ksplit_next __user *arg);
-long ksplit_copy(struct ksplit_channel *chan, struct ksplit_copy __user *arg);
-void ksplit_session_put(struct ksplit_session *session);
 
 #endif /* KSPLIT_H */

@@ -238,15 +238,11 @@ static int __init ksplit_init(void)
 		return r == -EOPNOTSUPP ? 0 : r;
 	ksplit_init_info();
 	ksplit_vmcs_init_tables();
-	r = ksplit_front_init();
-	if (r)
-		return r;
 	register_syscore(&ksplit_syscore);
 	debugfs_create_file("stats", 0444, debugfs_create_dir("kvm_split", NULL), NULL,
 			    &ksplit_stats_fops);
 	/* Where kvm-split-statfs mounts the workers' counters. */
 	debugfs_create_dir("kvm", NULL);
-	pr_info("kvm-split: ready, ABI %u\n", KSPLIT_ABI_VERSION);
 	return 0;
 }
 late_initcall(ksplit_init);

@@ -180,7 +180,7 @@ static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct kvm_userspace_m
  */
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 {
-	u32 max = min_t(u32, vm->session->tenant->limit.max_slots, KSPLIT_MAX_SLOTS);
+	u32 max = min_t(u32, vm->session->quota->max_slots, KSPLIT_MAX_SLOTS);
 	struct ksplit_slot *slot __free(kfree) = NULL;
 	int r = 0;
 
@@ -602,17 +602,19 @@ int ksplit_vm_mmap(struct file *file, struct vm_area_struct *vma)
 /* ---------------------------------------------------- dirty rings -- */
 
 /**
- * ksplit_vcpu_mmap - maps a vCPU's dirty ring for the client
+ * ksplit_vcpu_ring_page - a page of a vCPU's dirty ring, for the client
  * @vcpu: the vCPU
- * @vma: from KVM_DIRTY_LOG_PAGE_OFFSET
+ * @index: which
  *
- * Return: 0, -EINVAL (no ring, not shared, executable, too large).
+ * Return: the page, or NULL.
  */
-int ksplit_vcpu_mmap(struct ksplit_vcpu *vcpu, struct vm_area_struct *vma)
+struct page *ksplit_vcpu_ring_page(struct ksplit_vcpu *vcpu, unsigned long index)
 {
-	if ((vma->vm_flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
-		return -EINVAL;
-	return remap_vmalloc_range(vma, vcpu->ring, vma->vm_pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
+	void *ring = READ_ONCE(vcpu->ring);
+
+	if (!ring || index >= KSPLIT_RING_ENTRIES * sizeof(struct kvm_dirty_gfn) / PAGE_SIZE)
+		return NULL;
+	return vmalloc_to_page(ring + index * PAGE_SIZE);
 }
 
 /**
@@ -633,10 +635,8 @@ long ksplit_vcpu_dirty(struct ksplit_vcpu *vcpu, struct ksplit_dirty __user *arg
 		return -EFAULT;
 	guard(mutex)(&vcpu->vm->slots_lock);
 	if (!vcpu->ring)
-		vcpu->ring = __vmalloc_node_range(KSPLIT_RING_ENTRIES * sizeof(*g), PAGE_SIZE,
-						  VMALLOC_START, VMALLOC_END,
-						  GFP_KERNEL_ACCOUNT | __GFP_ZERO, PAGE_KERNEL,
-						  VM_USERMAP, NUMA_NO_NODE, NULL);
+		vcpu->ring = __vmalloc(KSPLIT_RING_ENTRIES * sizeof(*g),
+				       GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!vcpu->ring || d.index >= KSPLIT_RING_ENTRIES)
 		return -EINVAL;
 	g = &vcpu->ring[array_index_nospec(d.index, KSPLIT_RING_ENTRIES)];

@@ -330,6 +330,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 	ksplit_count(blocks);
 	if (copy_from_user(&block, arg, sizeof(block)))
 		return -EFAULT;
+	if (block.pad)
+		return -EINVAL;
 	r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_wanted(vcpu),
 					       min_t(u64, block.timeout_ns, KTIME_MAX));
 	if (READ_ONCE(vcpu->vm->dead))
@@ -355,7 +357,7 @@ long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bo
 
 	if (copy_from_user(&fpu, arg, sizeof(fpu)))
 		return -EFAULT;
-	if (fpu.len != ksplit_info.xstate_size || fpu.xcr0 & ~ksplit_hw.xcr0)
+	if (fpu.len != ksplit_info.xstate_size || fpu.xcr0 & ~ksplit_hw.xcr0 || fpu.pad || fpu.pad2)
 		return -EINVAL;
 	/* Without XSAVE as well the kernel writes the header behind the FXSAVE area. */
 	image = kvzalloc(vcpu->fpu.uabi_size, GFP_KERNEL_ACCOUNT);

@@ -32,9 +32,11 @@ static void ksplit_vcpu_release_ref(struct kref *ref)
 	xa_erase(&vm->vcpus, vcpu->nr);
 	/* Kickers and notifiers walk vm->vcpus under RCU. */
 	synchronize_rcu();
+	/* There may be the news of a file whose vCPU no worker took. */
+	ksplit_channel_kill(&vcpu->chan);
 	ksplit_root_unload(vcpu);
 	ksplit_vcpu_free_hw(vcpu);
-	atomic_dec(&vm->session->tenant->nr_vcpus);
+	atomic_dec(&vm->session->quota->nr_vcpus);
 	ksplit_count_add(vcpus, -1);
 	kfree(vcpu);
 	ksplit_vm_put(vm);
@@ -147,34 +149,27 @@ static const struct file_operations ksplit_vcpu_fops = {
 	.unlocked_ioctl = ksplit_vcpu_ioctl,
 };
 
-static bool ksplit_tenant_charge_vcpu(struct ksplit_vm *vm)
-{
-	struct ksplit_tenant *tenant = vm->session->tenant;
-
-	if (atomic_inc_return(&tenant->nr_vcpus) <= tenant->limit.max_vcpus)
-		return true;
-	atomic_dec(&tenant->nr_vcpus);
-	ksplit_vm_err(vm, "limit of %u vCPUs reached", tenant->limit.max_vcpus);
-	return false;
-}
-
 /**
  * ksplit_vcpu_create - makes a vCPU
  * @vm: the VM
  * @id: KVM's vCPU id
  *
  * Context: process context of the client.
- * Return: the vCPU, -EINVAL, -ENOSPC, -EBUSY (KSPLIT_MAX_VCPUS), -ENOMEM.
+ * Return: the vCPU, -EINVAL, -ENOSPC (the quota's), -EBUSY (KSPLIT_MAX_VCPUS), -ENOMEM.
  */
 struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 {
+	struct ksplit_quota *quota = vm->session->quota;
 	struct ksplit_vcpu *vcpu;
-	int r = -ENOMEM;
+	int r = -ENOSPC;
 
 	if (id > U32_MAX)
 		return ERR_PTR(-EINVAL);
-	if (!ksplit_tenant_charge_vcpu(vm))
-		return ERR_PTR(-ENOSPC);
+	if (atomic_inc_return(&quota->nr_vcpus) > READ_ONCE(quota->max_vcpus)) {
+		ksplit_vm_err(vm, "limit of %u vCPUs reached", quota->max_vcpus);
+		goto uncharge;
+	}
+	r = -ENOMEM;
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 	if (!vcpu)
 		goto uncharge;
@@ -201,7 +196,7 @@ free:
 	ksplit_vcpu_free_hw(vcpu);
 	kfree(vcpu);
 uncharge:
-	atomic_dec(&vm->session->tenant->nr_vcpus);
+	atomic_dec(&quota->nr_vcpus);
 	return ERR_PTR(r);
 }
 
@@ -220,6 +215,7 @@ static void ksplit_vm_release_ref(struct kref *ref)
 	free_page((unsigned long)vm->ring);
 	ksplit_count_add(vms, -1);
 	kfree(vm);
+	atomic_dec(&session->nr_vms);
 	ksplit_hw_put();
 	ksplit_session_put(session);
 }
@@ -315,9 +311,6 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	struct ksplit_vm *vm;
 	int r;
 
-	scoped_guard(mutex, &session->lock)
-		if (list_count_nodes(&session->vms) >= KSPLIT_MAX_VMS)
-			return ERR_PTR(-EMFILE);
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
@@ -333,6 +326,12 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	INIT_LIST_HEAD(&vm->dead_roots);
 	atomic64_set(&vm->tlb_gen, 1);
 
+	/* The place is taken before anything is made for it. */
+	r = -EMFILE;
+	if (atomic_inc_return(&session->nr_vms) > KSPLIT_MAX_VMS) {
+		ksplit_vm_err(vm, "one open of /dev/kvm has %u VMs already", KSPLIT_MAX_VMS);
+		goto free;
+	}
 	vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	r = vm->ring ? ksplit_hw_get() : -ENOMEM;
 	if (r)
@@ -351,6 +350,7 @@ put_hw:
 	mmdrop(owner);
 	ksplit_hw_put();
 free:
+	atomic_dec(&session->nr_vms);
 	free_page((unsigned long)vm->ring);
 	kfree(vm);
 	return ERR_PTR(r);

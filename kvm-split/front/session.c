@@ -8,31 +8,25 @@
  * call in progress names.
  */
 #include <linux/eventfd.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_fs.h>
 
 #include "front.h"
 
-static void session_free(struct kref *ref)
+static void ksplit_session_free(struct kref *ref)
 {
 	struct ksplit_session *session = container_of(ref, struct ksplit_session, ref);
 
 	ksplit_tenant_leave(session, true);
 	mmdrop(session->worker_mm);
 	put_task_struct(session->worker);
+	put_pid(session->client);
 	ksplit_count_add(sessions, -1);
 	kfree(session);
 }
 
-/**
- * ksplit_session_put() - Drop a reference
- * @session: the session
- */
-void ksplit_session_put(struct ksplit_session *session)
-{
-	kref_put(&session->ref, session_free);
-}
-
 /* The worker is gone. */
-static int session_release(struct inode *inode, struct file *file)
+static int ksplit_session_release(struct inode *inode, struct file *file)
 {
 	struct ksplit_session *session = file->private_data;
 	struct ksplit_vm *vm;
@@ -47,7 +41,7 @@ static int session_release(struct inode *inode, struct file *file)
 }
 
 /* The worker's descriptor for what a call is to make. */
-static long give_object(struct ksplit_session *session, u64 id)
+static long ksplit_give_object(struct ksplit_session *session, u64 id)
 {
 	struct ksplit_vcpu *vcpu;
 	struct ksplit_call *call;
@@ -64,7 +58,7 @@ static long give_object(struct ksplit_session *session, u64 id)
 	return ksplit_vm_fd(vm, vcpu);
 }
 
-static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd __user *arg)
+static long ksplit_take_eventfd(struct ksplit_session *session, struct ksplit_eventfd __user *arg)
 {
 	struct file *file __free(fput) = NULL;
 	struct eventfd_ctx *ctx;
@@ -78,7 +72,7 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 		call = ksplit_call_find(&session->chan, e.call, false);
 		if (!call)
 			return -ENOENT;
-		if (ksplit_eventfd_allowed(call->n.cmd, call->data, call->n.prefetched,
+		if (ksplit_eventfd_allowed(call->n.cmd, call->in, call->n.prefetched,
 					   e.client_fd))
 			file = fget_task(call->client, e.client_fd);
 	}
@@ -93,7 +87,7 @@ static long take_eventfd(struct ksplit_session *session, struct ksplit_eventfd _
 	return put_user(hash, &arg->hash) ?: receive_fd(file, NULL, O_CLOEXEC);
 }
 
-static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long ksplit_session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_session *session = file->private_data;
 	void __user *argp = (void __user *)arg;
@@ -107,16 +101,30 @@ static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case KSPLIT_COPY:
 		return ksplit_copy(&session->chan, argp);
 	case KSPLIT_EVENTFD:
-		return take_eventfd(session, argp);
+		return ksplit_take_eventfd(session, argp);
 	case KSPLIT_OBJECT:
-		return give_object(session, arg);
+		return ksplit_give_object(session, arg);
 	}
 	return -ENOTTY;
 }
 
-static const struct file_operations session_fops = {
-	.release = session_release,
-	.unlocked_ioctl = session_ioctl,
+/* For whom the worker works, in the words of whoever asks. */
+static void ksplit_session_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct ksplit_session *session = file->private_data;
+	struct pid *client = READ_ONCE(session->client);
+	pid_t nr = 0;
+
+	if (client && pid_has_task(client, PIDTYPE_TGID))
+		nr = pid_nr_ns(client, proc_pid_ns(file_inode(m->file)->i_sb));
+	seq_printf(m, "tenant:\t%u\nclient:\t%d\n",
+		   from_kuid_munged(seq_user_ns(m), session->uid), nr);
+}
+
+static const struct file_operations ksplit_session_fops = {
+	.show_fdinfo = ksplit_session_fdinfo,
+	.release = ksplit_session_release,
+	.unlocked_ioctl = ksplit_session_ioctl,
 };
 
 /**
@@ -134,6 +142,7 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 	if (!session)
 		return -ENOMEM;
 	kref_init(&session->ref);
+	session->release = ksplit_session_free;
 	ksplit_channel_init(&session->chan);
 	mutex_init(&session->lock);
 	INIT_LIST_HEAD(&session->vms);
@@ -147,7 +156,7 @@ int ksplit_session_serve(struct ksplit_tenant *tenant)
 	mmgrab(session->worker_mm);
 	get_task_struct(session->worker);
 	ksplit_count(sessions);
-	r = anon_inode_getfd("kvm-split-session", &session_fops, session, O_RDWR | O_CLOEXEC);
+	r = anon_inode_getfd("kvm-split-session", &ksplit_session_fops, session, O_RDWR | O_CLOEXEC);
 	if (r < 0) {
 		/* It may have a client already, whose VMs end with their calls. */
 		ksplit_tenant_leave(session, false);

@@ -3,41 +3,58 @@
  * /dev/kvm-split (control) and tenants: which worker a client gets.
  *
  * Invariants: a client gets a session of its own uid's tenant, or an error; it
- * waits interruptibly and bounded.  Opens of users without a tenant cannot make
- * the kernel or the launcher do work without bound: so many users at once, one
- * request for each, and a refusal stays for a second.
+ * waits killably and bounded.  Opens of users without a tenant cannot make the
+ * kernel or the launcher do work without bound, nor keep others out: so many
+ * users at once, fewer of them of any one user's namespaces, one request for
+ * each, and a refusal stays for a second.
  *
  * One lock covers tenants and their ready sessions; nobody sleeps under it.
  */
+#include <linux/cgroup.h>
 #include <linux/cred.h>
+#include <linux/user_namespace.h>
 
 #include "front.h"
 
-#define OPEN_TIMEOUT	(5 * HZ)
+#define OPEN_TIMEOUT	(30 * HZ)
+#define RESTART_TIMEOUT	(10 * HZ)	/* of the launcher */
 
-static DEFINE_SPINLOCK(lock);
-static struct ksplit_tenant tenants[KSPLIT_MAX_TENANTS];
-static atomic_t nr_controls;		/* launchers */
-static DECLARE_WAIT_QUEUE_HEAD(wq);
-static const struct file_operations split_fops;
+static DEFINE_SPINLOCK(ksplit_tenant_lock);
+static struct ksplit_tenant ksplit_tenants[KSPLIT_MAX_TENANTS];
+static atomic_t ksplit_controls;	/* launchers */
+static unsigned long ksplit_launcher_until = INITIAL_JIFFIES;	/* is missed, no longer */
+static DECLARE_WAIT_QUEUE_HEAD(ksplit_control_wq);
+static const struct file_operations ksplit_split_fops;
 
 /* -------------------------------------------------------- tenants -- */
 
-/* Under the lock: a user's entry, old or new; NULL if all are in use. */
-static struct ksplit_tenant *tenant_get(kuid_t uid)
+/*
+ * Under the lock: a user's entry, old or new; NULL if all are in use, or too many
+ * by users whom @voucher alone knows.  An entry that is not in use may still
+ * hold a refusal, for as long as nobody needs it.
+ */
+static struct ksplit_tenant *ksplit_tenant_get(kuid_t uid, kuid_t voucher)
 {
 	struct ksplit_tenant *t, *unused = NULL;
+	u32 vouched = 0;
 
-	for (t = tenants; t < tenants + KSPLIT_MAX_TENANTS; t++) {
-		if (t->limit.error && time_after_eq(jiffies, t->until))
-			t->limit.error = 0;
-		if (!t->bound && !t->nr_sessions && !t->waiters && !t->limit.error)
-			unused = t;
-		else if (uid_eq(t->uid, uid))
+	for (t = ksplit_tenants; t < ksplit_tenants + KSPLIT_MAX_TENANTS; t++) {
+		bool used = t->bound || t->nr_sessions || t->waiters;
+
+		if (t->error && time_after_eq(jiffies, t->until))
+			t->error = 0;
+		if ((used || t->error) && uid_eq(t->uid, uid))
 			return t;
+		if (!used && (!unused || time_before(t->until, unused->until)))
+			unused = t;
+		vouched += used && !t->bound && uid_eq(t->voucher, voucher);
 	}
+	if (vouched >= KSPLIT_MAX_VOUCHED && !uid_eq(voucher, GLOBAL_ROOT_UID))
+		return NULL;
 	if (unused) {
 		unused->uid = uid;
+		unused->voucher = voucher;
+		unused->error = 0;
 		INIT_LIST_HEAD(&unused->ready);
 		init_waitqueue_head(&unused->wq);
 	}
@@ -53,11 +70,13 @@ static struct ksplit_tenant *tenant_get(kuid_t uid)
  */
 int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
 {
-	guard(spinlock)(&lock);
-	if (t->nr_sessions >= t->limit.max_vms)
+	guard(spinlock)(&ksplit_tenant_lock);
+	if (t->nr_sessions >= t->max_vms)
 		return -EMFILE;
 	t->nr_sessions++;
 	session->tenant = t;
+	session->quota = &t->quota;
+	session->uid = t->uid;
 	list_add_tail(&session->node, &t->ready);
 	wake_up_all(&t->wq);
 	return 0;
@@ -70,27 +89,47 @@ int ksplit_tenant_admit(struct ksplit_tenant *t, struct ksplit_session *session)
  */
 void ksplit_tenant_leave(struct ksplit_session *session, bool last)
 {
-	guard(spinlock)(&lock);
+	struct ksplit_tenant *t = session->tenant;
+
+	guard(spinlock)(&ksplit_tenant_lock);
 	list_del_init(&session->node);
-	session->tenant->nr_sessions -= last;
-	wake_up_all(&session->tenant->wq);
+	t->nr_sessions -= last;
+	t->nr_ending -= last && session->ending;
+	wake_up_all(&t->wq);
+}
+
+/* Under the lock. */
+static void ksplit_end(struct ksplit_session *session)
+{
+	session->ending = true;
+	session->tenant->nr_ending++;
+	list_del_init(&session->node);
+	ksplit_channel_close(&session->chan);
+}
+
+/**
+ * ksplit_session_end() - The client has gone: the worker is to leave
+ * @session: a session that was taken
+ */
+void ksplit_session_end(struct ksplit_session *session)
+{
+	guard(spinlock)(&ksplit_tenant_lock);
+	ksplit_end(session);
 }
 
 /* Running VMs go on; spare workers learn that nobody will come. */
-static void tenant_unbind(struct ksplit_tenant *t)
+static void ksplit_tenant_unbind(struct ksplit_tenant *t)
 {
 	struct ksplit_session *session, *next;
 
-	guard(spinlock)(&lock);
+	guard(spinlock)(&ksplit_tenant_lock);
 	t->bound = false;
-	list_for_each_entry_safe(session, next, &t->ready, node) {
-		list_del_init(&session->node);
-		ksplit_channel_close(&session->chan);
-	}
+	list_for_each_entry_safe(session, next, &t->ready, node)
+		ksplit_end(session);
 }
 
 /* The launcher's answer: a supervisor for the user, or none for a second. */
-static long bind(struct ksplit_bind __user *arg)
+static long ksplit_bind(struct ksplit_bind __user *arg)
 {
 	struct ksplit_tenant *t;
 	struct ksplit_bind b;
@@ -102,65 +141,70 @@ static long bind(struct ksplit_bind __user *arg)
 	uid = make_kuid(current_user_ns(), b.uid);
 	if (!uid_valid(uid) || b.error > EHWPOISON)
 		return -EINVAL;
-	scoped_guard(spinlock, &lock) {
-		t = tenant_get(uid);
+	scoped_guard(spinlock, &ksplit_tenant_lock) {
+		t = ksplit_tenant_get(uid, GLOBAL_ROOT_UID);
 		if (!t)
 			return -ENOSPC;
 		if (t->bound)
 			return -EEXIST;
 		t->bound = !b.error;
-		t->limit = b;
+		t->error = b.error;
 		t->until = jiffies + HZ;
+		t->max_vms = b.max_vms;
+		WRITE_ONCE(t->quota.max_vcpus, b.max_vcpus);
+		WRITE_ONCE(t->quota.max_slots, b.max_slots);
 		t->reported = false;
 		wake_up_all(&t->wq);
 	}
 	if (b.error)
 		return 0;
-	r = anon_inode_getfd("kvm-split-tenant", &split_fops, t, O_RDWR | O_CLOEXEC);
+	r = anon_inode_getfd("kvm-split-tenant", &ksplit_split_fops, t, O_RDWR | O_CLOEXEC);
 	if (r < 0)
-		tenant_unbind(t);
+		ksplit_tenant_unbind(t);
 	return r;
 }
 
 /* --------------------------------------------- control and tenant -- */
 
 /* The descriptors have their operations in common; a tenant's carries it. */
-static int control_open(struct inode *inode, struct file *file)
+static int ksplit_control_open(struct inode *inode, struct file *file)
 {
 	file->private_data = NULL;
-	atomic_inc(&nr_controls);
+	atomic_inc(&ksplit_controls);
 	return 0;
 }
 
-static int split_release(struct inode *inode, struct file *file)
+static int ksplit_split_release(struct inode *inode, struct file *file)
 {
 	if (file->private_data)
-		tenant_unbind(file->private_data);
-	else
-		atomic_dec(&nr_controls);
+		ksplit_tenant_unbind(file->private_data);
+	else if (atomic_dec_and_test(&ksplit_controls))
+		WRITE_ONCE(ksplit_launcher_until, jiffies + RESTART_TIMEOUT);
 	/* Who waits is the launcher's now. */
-	wake_up_all(&wq);
+	wake_up_all(&ksplit_control_wq);
 	return 0;
 }
 
 /* Under the lock: somebody waits of whom no launcher knows. */
-static struct ksplit_tenant *wanted(void)
+static struct ksplit_tenant *ksplit_wanted(void)
 {
-	for (struct ksplit_tenant *t = tenants; t < tenants + KSPLIT_MAX_TENANTS; t++)
-		if (t->waiters && !t->bound && !t->limit.error && !t->reported)
+	struct ksplit_tenant *t = ksplit_tenants;
+
+	for (; t < ksplit_tenants + KSPLIT_MAX_TENANTS; t++)
+		if (t->waiters && !t->bound && !t->error && !t->reported)
 			return t;
 	return NULL;
 }
 
-static ssize_t split_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
+static ssize_t ksplit_split_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct ksplit_want want;
 	struct ksplit_tenant *t;
 
 	if (file->private_data || size < sizeof(want))
 		return -EINVAL;
-	scoped_guard(spinlock, &lock) {
-		t = wanted();
+	scoped_guard(spinlock, &ksplit_tenant_lock) {
+		t = ksplit_wanted();
 		if (!t)
 			return -EAGAIN;
 		t->reported = true;
@@ -169,44 +213,45 @@ static ssize_t split_read(struct file *file, char __user *buf, size_t size, loff
 	return copy_to_user(buf, &want, sizeof(want)) ? -EFAULT : sizeof(want);
 }
 
-static __poll_t split_poll(struct file *file, poll_table *wait)
+static __poll_t ksplit_split_poll(struct file *file, poll_table *wait)
 {
 	struct ksplit_tenant *t = file->private_data;
 
-	poll_wait(file, t ? &t->wq : &wq, wait);
-	guard(spinlock)(&lock);
+	poll_wait(file, t ? &t->wq : &ksplit_control_wq, wait);
+	guard(spinlock)(&ksplit_tenant_lock);
 	if (t)
-		return list_empty(&t->ready) && t->nr_sessions < t->limit.max_vms ?
+		return list_empty(&t->ready) && t->nr_sessions < t->max_vms ?
 		       EPOLLIN | (t->waiters ? EPOLLPRI : 0) : 0;
-	return wanted() ? EPOLLIN : 0;
+	return ksplit_wanted() ? EPOLLIN : 0;
 }
 
-static long split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long ksplit_split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct ksplit_tenant *t = file->private_data;
-	void __user *argp = (void __user *)arg;
-	struct ksplit_info __user *info = argp;
+	struct ksplit_info __user *info = (void __user *)arg;
 
 	switch (cmd) {
 	case KSPLIT_GET_INFO:
 		/* The kernel measures the TSC anew a second after the boot, and watches it. */
-		return copy_to_user(info, &ksplit_info, sizeof(ksplit_info)) ||
-		       put_user(tsc_khz, &info->tsc_khz) ||
-		       put_user(check_tsc_unstable(), &info->tsc_unstable) ? -EFAULT : 0;
+		if (copy_to_user(info, &ksplit_info, sizeof(*info)) ||
+		    put_user(tsc_khz, &info->tsc_khz) ||
+		    put_user(check_tsc_unstable(), &info->tsc_unstable))
+			return -EFAULT;
+		return 0;
 	case KSPLIT_BIND:
-		return t ? -ENOTTY : bind(argp);
+		return t ? -ENOTTY : ksplit_bind((void __user *)arg);
 	case KSPLIT_SERVE:
 		return t ? ksplit_session_serve(t) : -ENOTTY;
 	}
 	return -ENOTTY;
 }
 
-static const struct file_operations split_fops = {
-	.open = control_open,		/* of /dev/kvm-split only */
-	.release = split_release,
-	.read = split_read,
-	.poll = split_poll,
-	.unlocked_ioctl = split_ioctl,
+static const struct file_operations ksplit_split_fops = {
+	.open = ksplit_control_open,		/* of /dev/kvm-split only */
+	.release = ksplit_split_release,
+	.read = ksplit_split_read,
+	.poll = ksplit_split_poll,
+	.unlocked_ioctl = ksplit_split_ioctl,
 };
 
 /* /dev/kvm-split */
@@ -214,7 +259,7 @@ struct miscdevice ksplit_control_dev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "kvm-split",
 	.mode = 0600,
-	.fops = &split_fops,
+	.fops = &ksplit_split_fops,
 };
 
 /* ------------------------------------------------ opens of /dev/kvm -- */
@@ -223,57 +268,87 @@ struct miscdevice ksplit_control_dev = {
  * A session, -EAGAIN: wait for one, or why there will be none: -EMFILE (the
  * tenant's limit), -ENODEV (no launcher), what the launcher said.
  */
-static struct ksplit_session *try_take(struct ksplit_tenant *t)
+static struct ksplit_session *ksplit_try_take(struct ksplit_tenant *t)
 {
 	struct ksplit_session *session;
 
-	guard(spinlock)(&lock);
-	if (t->limit.error)
-		return ERR_PTR(-(long)t->limit.error);
+	guard(spinlock)(&ksplit_tenant_lock);
+	if (t->error)
+		return ERR_PTR(-(long)t->error);
+	if (!t->bound && (atomic_read(&ksplit_controls) ||
+			  time_before(jiffies, READ_ONCE(ksplit_launcher_until))))
+		return ERR_PTR(-EAGAIN);
 	if (!t->bound)
-		return ERR_PTR(atomic_read(&nr_controls) ? -EAGAIN : -ENODEV);
+		return ERR_PTR(-ENODEV);
 	session = list_first_entry_or_null(&t->ready, struct ksplit_session, node);
 	if (!session)
-		return ERR_PTR(t->nr_sessions < t->limit.max_vms ? -EAGAIN : -EMFILE);
+		return ERR_PTR(t->nr_sessions - t->nr_ending < t->max_vms ? -EAGAIN : -EMFILE);
 	list_del_init(&session->node);
 	kref_get(&session->ref);
+	WRITE_ONCE(session->client, get_pid(task_tgid(current)));
 	wake_up_all(&t->wq);
 	return session;
 }
 
+/* Who answers for the users of a namespace: whoever made the outermost one. */
+static kuid_t ksplit_voucher(const struct user_namespace *ns)
+{
+	kuid_t owner = GLOBAL_ROOT_UID;
+
+	for (; ns->parent; ns = ns->parent)
+		owner = ns->owner;
+	return owner;
+}
+
 /**
  * ksplit_tenant_take() - A session for a client
- * @uid: the client's user
+ * @cred: the client's, as it opened
  *
- * Waits, if need be, for the launcher or the supervisor to bring a worker.
+ * Waits, if need be, for the launcher or the supervisor to bring a worker, and
+ * for workers whose clients have gone.
  *
  * Return: a session with a reference; -ENODEV, as without KVM (no launcher, no
- * worker), -EMFILE, -EBUSY, -ERESTARTSYS, or the error that the launcher gave.
+ * worker), -EMFILE, -EBUSY, -EINTR (killed), or the error that the launcher gave.
  */
-struct ksplit_session *ksplit_tenant_take(kuid_t uid)
+struct ksplit_session *ksplit_tenant_take(const struct cred *cred)
 {
 	struct ksplit_session *session = ERR_PTR(-EBUSY);
 	struct ksplit_tenant *t;
 	long left = OPEN_TIMEOUT;
+	uid_t uid = from_kuid(&init_user_ns, cred->fsuid);
+	u32 max_vms = 0;
 
-	scoped_guard(spinlock, &lock) {
-		t = tenant_get(uid);
+	scoped_guard(spinlock, &ksplit_tenant_lock) {
+		t = ksplit_tenant_get(cred->fsuid, ksplit_voucher(cred->user_ns));
 		if (t && !t->waiters++)
 			t->reported = false;
 	}
 	if (t) {
-		wake_up_all(&wq);
+		wake_up_all(&ksplit_control_wq);
 		wake_up_all(&t->wq);
-		left = wait_event_freezable_timeout(t->wq,
-				(session = try_take(t)) != ERR_PTR(-EAGAIN), OPEN_TIMEOUT);
-		scoped_guard(spinlock, &lock)
+		/* As in vfork(): does not keep its control group from being frozen. */
+		cgroup_enter_frozen();
+		left = ___wait_event(t->wq,
+			___wait_cond_timeout((session = ksplit_try_take(t)) != ERR_PTR(-EAGAIN)),
+			(TASK_KILLABLE | TASK_FREEZABLE), 0, OPEN_TIMEOUT,
+			__ret = schedule_timeout(__ret));
+		cgroup_leave_frozen(false);
+		scoped_guard(spinlock, &ksplit_tenant_lock) {
 			t->waiters--;
+			if (t->bound && t->nr_sessions >= t->max_vms)
+				max_vms = t->max_vms;
+		}
 	}
+	if (left < 0)
+		return ERR_PTR(-EINTR);
 	/* Not -EAGAIN, for which nobody will try again. */
-	if (left <= 0)
-		session = ERR_PTR(left ?: -ENODEV);
-	if (IS_ERR(session) && left >= 0)
+	if (session == ERR_PTR(-EAGAIN))
+		session = ERR_PTR(max_vms ? -EMFILE : -ENODEV);
+	if (session == ERR_PTR(-EMFILE))
 		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe, max-vms %u\n",
-				__kuid_val(uid), current->tgid, session, t ? t->limit.max_vms : 0);
+				   uid, current->tgid, session, max_vms);
+	if (session == ERR_PTR(-ENODEV))
+		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
+				   uid, current->tgid, session);
 	return session;
 }

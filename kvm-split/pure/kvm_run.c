@@ -52,7 +52,7 @@ int ksplit_ring_put(struct kvm_coalesced_mmio_ring *ring, const struct kvm_coale
 		return -EINVAL;
 	if (last >= KVM_COALESCED_MMIO_MAX || READ_ONCE(ring->first) == next)
 		return -ENOSPC;
-	ring->coalesced_mmio[last] = *write;
+	ring->coalesced_mmio[array_index_nospec(last, KVM_COALESCED_MMIO_MAX)] = *write;
 	/* The client reads last, then the entry. */
 	smp_store_release(&ring->last, next);
 	return 0;

@@ -200,3 +200,40 @@ bool ksplit_eventfd_allowed(u32 cmd, const u8 *prefetch, u32 prefetched, int fd)
 	}
 	return false;
 }
+
+/**
+ * ksplit_reply_allowed() - whether a call may have a reply
+ * @call: the call
+ * @reply: the reply
+ * @makes_file: whether the stub made a file for it
+ *
+ * What a client would use as a descriptor is the stub's, and so is what it would
+ * use as an offset into a mapping.
+ */
+bool ksplit_reply_allowed(const struct ksplit_next *call, const struct ksplit_next *reply,
+			  bool makes_file)
+{
+	if (reply->out_len > call->len)
+		return false;
+	/* -512 and beyond are the kernel's own (ERESTARTSYS). */
+	if (reply->result <= -512)
+		return false;
+	if (call->op == KSPLIT_OP_READ)
+		return reply->result <= (s64)reply->out_len;
+	if (reply->out_len && !(ksplit_arg_access(call->cmd) & TO_CLIENT))
+		return false;
+	if (reply->result < 0)
+		return true;
+	switch (call->cmd) {
+	case KVM_CREATE_VM:
+	case KVM_CREATE_VCPU:
+	case KVM_GET_STATS_FD:
+	case KVM_CREATE_DEVICE:
+	case KVM_CREATE_GUEST_MEMFD:
+		return makes_file;
+	case KVM_CHECK_EXTENSION:
+		return call->arg != KVM_CAP_COALESCED_MMIO ||
+		       reply->result == KVM_COALESCED_MMIO_PAGE_OFFSET;
+	}
+	return true;
+}

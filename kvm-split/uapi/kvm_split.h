@@ -190,8 +190,9 @@ enum ksplit_kind {
  * session.
  *
  * Returns 0, or -EINTR (call again without a reply: if there was one, it was
- * given), -ESHUTDOWN (the client has closed everything: the worker should exit),
- * -ENOENT (no such call is in progress), -EINVAL for a reply that was not
+ * given), -ESHUTDOWN (session: the client has closed everything, the worker should
+ * exit; vCPU: its VM is dead), -ENOENT (no such call is in progress), -EINVAL for
+ * a pad that is not 0 (nothing has happened), or for a reply that was not
  * accepted (the call then failed with -EIO for the client; a vCPU's takes its VM
  * with it), -EFAULT for memory that is not there at this moment (nothing has
  * happened; a worker brings it in and calls again).

@@ -36,6 +36,7 @@ typedef int64_t s64;
 #define __aligned(n)		__attribute__((__aligned__(n)))
 #define WARN_ON_ONCE(x)		((void)(x))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define array_index_nospec(i, n)	((i) < (n) ? (i) : 0)
 #define READ_ONCE(x)		(*(volatile __typeof__(x) *)&(x))
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define fallthrough		__attribute__((__fallthrough__))
