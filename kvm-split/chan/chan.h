@@ -28,6 +28,7 @@ struct ksplit_channel {
 	wait_queue_head_t wq;
 	bool dead;
 	void *kvm_run;			/* of a vCPU, for its client */
+	unsigned long follow_at;	/* of a vCPU: not earlier, jiffies */
 };
 
 struct ksplit_call {

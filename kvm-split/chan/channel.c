@@ -35,6 +35,7 @@ void ksplit_channel_init(struct ksplit_channel *chan)
 	INIT_LIST_HEAD(&chan->calls);
 	INIT_LIST_HEAD(&chan->busy);
 	init_waitqueue_head(&chan->wq);
+	chan->follow_at = jiffies;
 }
 
 /* Under the lock.  Nobody waits for the news that a file is gone. */
@@ -301,14 +302,18 @@ struct task_struct *ksplit_channel_client(struct ksplit_channel *chan)
  * ksplit_channel_follow() - The vCPU's thread runs where and as the client's does
  * @chan: the vCPU's channel; its call in progress names the client
  *
+ * Not again for a second after it could not: a try makes forks wait.
+ *
  * Context: the vCPU's thread in the worker; sleeps.
  */
 void ksplit_channel_follow(struct ksplit_channel *chan)
 {
 	struct task_struct *client __free(put_task) = ksplit_channel_client(chan);
 
-	if (client && sched_follow(client))
+	if (client && time_after_eq(jiffies, chan->follow_at) && sched_follow(client)) {
+		chan->follow_at = jiffies + HZ;
 		pr_err_ratelimited("kvm-split: %d cannot follow %d\n", current->pid, client->pid);
+	}
 }
 
 /**
