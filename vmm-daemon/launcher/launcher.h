@@ -116,6 +116,10 @@ int policy(uid_t uid, char *ret_name, const struct settings **ret);
 int refusal_is_news(uid_t uid, long long now, unsigned int *ret_unsaid);
 void __attribute__((format(printf, 2, 3))) log_refusal(uid_t uid, const char *fmt, ...);
 
+/* params.c */
+int params_nested(void);
+void params_report(void);
+
 /* ids.c */
 uint64_t ids_end(uint64_t base);
 uint64_t ids_first(uint64_t base, uid_t uid, unsigned int place);

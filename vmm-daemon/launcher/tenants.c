@@ -27,7 +27,7 @@
 #define SHORT_LIFE_MS	5000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	60000
-/* An open of /dev/kvm waits five seconds; some of them for the worker to start. */
+/* An open of /dev/kvm waits for half a minute; its user should know sooner. */
 #define PATIENCE_MS	4000
 /* A service that does not ask for its tenant by then is not coming. */
 #define START_LIMIT_MS	10000
