@@ -11,10 +11,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -52,10 +55,14 @@ struct words {
 #define TST_CHANGE	_IOW(KVMIO, 0xfc, struct words)	/* replies bytes, copies them if w[0] */
 #define TST_PEEK	_IOR(KVMIO, 0xfd, struct words)	/* what it sees of the argument */
 #define TST_AWAY	_IO(KVMIO, 0xfe)	/* the next call finds no memory */
+#define TST_LINGER	_IO(KVMIO, 0xff)	/* the worker's end takes a while */
+#define TST_FDINFO	_IOR(KVMIO, 0xef, struct words)	/* whom the session serves */
 
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY	(1024 + 3)	/* linux/fcntl.h, since 6.10 */
 #endif
+
+#define NOT_TAKEN	77	/* a vCPU whose object the worker leaves where it is */
 
 /* What KVM_RUN does, by run->request_interrupt_window. */
 enum { RUN_OUT, RUN_IN, RUN_BAD, RUN_HANG, RUN_SIGNAL, RUN_SLOW };
@@ -73,6 +80,7 @@ static double now(void)
 /* -------------------------------------------------------- worker -- */
 
 static int session = -1, vm_fd = -1, vcpu_fd = -1;
+static int linger;
 static uint64_t released;
 static uint8_t worker_run[8192] __attribute__((aligned(4096)));
 
@@ -247,6 +255,22 @@ static void serve_irqfd(struct ksplit_next *n, const struct kvm_irqfd *irqfd)
 		n->result = -EPERM;
 }
 
+static void read_fdinfo(struct words *out)
+{
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session);
+	f = fopen(path, "r");
+	memset(out, 0xff, sizeof(*out));
+	while (f && fgets(line, sizeof(line), f)) {
+		sscanf(line, "tenant:\t%" SCNu64 "\n", &out->w[0]);
+		sscanf(line, "client:\t%" SCNu64 "\n", &out->w[1]);
+	}
+	if (f)
+		fclose(f);
+}
+
 static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 {
 	static struct ksplit_next writes;
@@ -270,6 +294,10 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 		n->new_handle = 1;
 		break;
 	case KVM_CREATE_VCPU:
+		if (n->arg == NOT_TAKEN) {
+			n->new_handle = 5;
+			break;
+		}
 		vcpu_fd = ioctl(session, KSPLIT_OBJECT, n->id);
 		if (vcpu_fd < 0) {
 			n->result = -errno;
@@ -333,6 +361,14 @@ static void serve_ioctl(struct ksplit_next *n, void *prefetch)
 		n->out = (uintptr_t)&out;
 		n->out_len = sizeof(out);
 		break;
+	case TST_LINGER:
+		linger = 1;
+		break;
+	case TST_FDINFO:
+		read_fdinfo(&out);
+		n->out = (uintptr_t)&out;
+		n->out_len = sizeof(out);
+		break;
 	case TST_PEEK:
 		out.w[0] = n->prefetched;
 		out.w[1] = copy(n->id, n->arg, &writes, sizeof(out), 0);
@@ -374,8 +410,10 @@ static int worker(int tenant)
 	close(tenant);
 	for (;;) {
 		if (ioctl(session, KSPLIT_NEXT, &n)) {
-			if (errno == ESHUTDOWN)
+			if (errno == ESHUTDOWN) {
+				usleep(linger * 500000);
 				return 0;
+			}
 			if (errno == EFAULT) {
 				/* Bring it in, and again: nothing has happened. */
 				touch(prefetch);
@@ -494,6 +532,21 @@ static void open_vcpu(void)
 	CHECK(run != MAP_FAILED);
 }
 
+static volatile int signals;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	signals++;
+}
+
+static void alarm_in(int ms)
+{
+	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
 static void test_launcher(void)
 {
 	struct ksplit_bind d = { .uid = getuid(), .error = EACCES };
@@ -530,10 +583,86 @@ static void test_launcher(void)
 		usleep(10000);
 	kill(pid, SIGKILL);
 	CHECK(exit_of(pid) == 1000 + SIGKILL);
+	/* The launcher restarts; a signal does not end the open. */
+	close(control);
+	pid = fork();
+	if (!pid) {
+		struct sigaction sa = { .sa_handler = on_signal };
+
+		sigaction(SIGALRM, &sa, NULL);
+		alarm_in(50);
+		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
+	}
+	usleep(500000);
+	control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+	CHECK(control >= 0);
+	while (read(control, &w, sizeof(w)) < 0)
+		usleep(10000);
+	CHECK(w.uid == getuid());
+	CHECK(!ioctl(control, KSPLIT_BIND, &d));
+	CHECK(exit_of(pid) == EACCES);
+	sleep(2);
 	/* Nobody brings a worker. */
 	start = now();
 	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == ENODEV);
-	CHECK(now() - start > 3 && now() - start < 9);
+	CHECK(now() - start > 10 && now() - start < 60);
+}
+
+/* Users of a namespace that one user made, whom no launcher knows. */
+static void strangers(int ready, int go)
+{
+	char c;
+
+	CHECK(!setresuid(2000, 2000, 2000));
+	CHECK(!prctl(PR_SET_DUMPABLE, 1));
+	CHECK(!unshare(CLONE_NEWUSER));
+	CHECK(write(ready, "", 1) == 1 && read(go, &c, 1) == 1);
+	for (int i = 1; i <= 20; i++) {
+		if (fork())
+			continue;
+		CHECK(!setresuid(i, i, i));
+		c = open("/dev/kvm", O_RDWR) < 0 ? errno : 0;
+		CHECK(write(ready, &c, 1) == 1);
+		_exit(0);
+	}
+	pause();
+}
+
+/* They find no place at some time, and others do. */
+static void test_strangers(void)
+{
+	struct ksplit_bind d = { .uid = 2001, .error = EACCES };
+	int ready[2], go[2], fd;
+	struct ksplit_want w;
+	char path[64], c;
+	pid_t pid, other;
+
+	control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+	CHECK(control >= 0 && !chmod("/dev/kvm", 0666));
+	CHECK(!pipe(ready) && !pipe(go));
+	pid = fork();
+	if (!pid)
+		strangers(ready[1], go[0]);
+	CHECK(read(ready[0], &c, 1) == 1);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = open(path, O_WRONLY);
+	CHECK(fd >= 0 && write(fd, "0 100000 1000", 13) == 13);
+	close(fd);
+	CHECK(write(go[1], "", 1) == 1);
+	for (int i = 0; i < 12; i++)
+		CHECK(read(ready[0], &c, 1) == 1 && c == EBUSY);
+	other = fork();
+	if (!other) {
+		CHECK(!setresuid(2001, 2001, 2001));
+		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
+	}
+	do {
+		while (read(control, &w, sizeof(w)) < 0)
+			usleep(10000);
+	} while (w.uid != 2001);
+	CHECK(!ioctl(control, KSPLIT_BIND, &d));
+	CHECK(exit_of(other) == EACCES);
+	chmod("/dev/kvm", 0600);
 }
 
 static void test_limit(void)
@@ -549,6 +678,19 @@ static void test_limit(void)
 	}
 	CHECK(exit_of(fork_worker()) == EMFILE);
 	CHECK(open("/dev/kvm", O_RDWR) < 0 && errno == EMFILE);
+	/* A session whose client has gone is waited for. */
+	CHECK(!ioctl(fd[1], TST_LINGER, 0));
+	close(fd[1]);
+	worker_pid = fork();
+	if (!worker_pid)
+		_exit(open("/dev/kvm", O_RDWR) < 0 ? errno : 0);
+	CHECK(exit_of(pid[1]) == 0);
+	pid[1] = start_worker();
+	CHECK(exit_of(worker_pid) == 0);
+	CHECK(exit_of(pid[1]) == 0);
+	pid[1] = start_worker();
+	fd[1] = open("/dev/kvm", O_RDWR);
+	CHECK(fd[1] >= 0);
 	/* The tenant's end is the spare worker's, and of nobody else. */
 	close(fd[1]);
 	CHECK(exit_of(pid[1]) == 0);
@@ -585,6 +727,7 @@ static void test_calls(void)
 	guard[1] = 1;
 	CHECK(ioctl(kvm, TST_CHANGE, inner) == EPERM && guard[1] == 1 && !guard[2]);
 	CHECK(!ioctl(kvm, TST_PEEK, inner) && guard[1] == 0 && (int64_t)guard[2] == -EPERM);
+	CHECK(!ioctl(kvm, TST_FDINFO, &w) && w.w[0] == getuid() && w.w[1] == (uint64_t)getpid());
 	/* The worker's memory goes between its reply and the next call. */
 	for (int i = 0; i < 3; i++)
 		CHECK(!ioctl(kvm, TST_AWAY, 0));
@@ -631,6 +774,7 @@ static void test_files(void)
 	char link[64], name[64] = "";
 	struct words w;
 	char buf[8192];
+	uint8_t *pages;
 	int stats;
 	pid_t pid;
 
@@ -638,8 +782,17 @@ static void test_files(void)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", vcpu);
 	CHECK(readlink(link, name, sizeof(name) - 1) > 0);
 	CHECK(!strcmp(name, "anon_inode:kvm-vcpu:0"));
-	CHECK(mmap(NULL, 4 * 4096, PROT_READ, MAP_SHARED, vcpu, 0) == MAP_FAILED);
-	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vcpu, 3 * 4096) == MAP_FAILED);
+	/* As in-tree: pages come when they are touched, and come back. */
+	((uint8_t *)run)[4096] = 0x77;
+	CHECK(!madvise(run, 3 * 4096, MADV_DONTNEED) && ((uint8_t *)run)[4096] == 0x77);
+	pages = mmap(NULL, 80 * 4096, PROT_READ, MAP_SHARED, vcpu, 0);
+	CHECK(pages != MAP_FAILED && pages[4096] == 0x77 && !pages[2 * 4096]);
+	for (int i = 3; i < 80; i += 61) {
+		pid = fork();
+		if (!pid)
+			_exit(((volatile uint8_t *)pages)[i * 4096]);
+		CHECK(exit_of(pid) == 1000 + SIGBUS);
+	}
 	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vm, 0) == MAP_FAILED);
 	CHECK(ioctl(vcpu, TST_COPY, &w) == 1);
 	stats = ioctl(vm, KVM_GET_STATS_FD, 0);
@@ -653,6 +806,7 @@ static void test_files(void)
 		_exit(ioctl(vm, TST_RESULT, 0) < 0 ? errno : 0);
 	CHECK(exit_of(pid) == EIO);
 	close(stats);
+	munmap(pages, 80 * 4096);
 	munmap(run, 3 * 4096);
 	close(vcpu);
 	close(vm);
@@ -683,27 +837,13 @@ static void test_run(void)
 	CHECK(ioctl(kvm, TST_RESULT, 3) == 3);
 }
 
-static volatile int signals;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	signals++;
-}
-
-static void alarm_in(int ms)
-{
-	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
-
-	setitimer(ITIMER_REAL, &t, NULL);
-}
-
 static void test_signal(void)
 {
 	struct { uint32_t len; uint8_t set[8]; } __attribute__((packed)) mask = { .len = 8 };
 	struct sigaction sa = { .sa_handler = on_signal };
 	sigset_t alrm;
 	double start;
+	pid_t pid;
 
 	sigaction(SIGALRM, &sa, NULL);
 	open_vcpu();
@@ -732,13 +872,87 @@ static void test_signal(void)
 	run->request_interrupt_window = RUN_SLOW;
 	alarm_in(50);
 	CHECK(!ioctl(vcpu, KVM_RUN, 0) && run->exit_reason == KVM_EXIT_HLT);
+	/* A worker that is stopped has time. */
+	run->request_interrupt_window = RUN_SIGNAL;
+	kill(worker_pid, SIGSTOP);
+	pid = fork();
+	if (!pid) {
+		sleep(7);
+		kill(worker_pid, SIGCONT);
+		_exit(0);
+	}
+	alarm_in(50);
+	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EINTR);
+	CHECK(exit_of(pid) == 0);
 	/* Not answered. */
 	run->request_interrupt_window = RUN_HANG;
 	start = now();
 	alarm_in(50);
 	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
-	CHECK(now() - start > 1 && now() - start < 5);
+	CHECK(now() - start > 1 && now() - start < 20);
 	CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EIO);
+}
+
+static void write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+#define GROUP	"/tmp/front-cgroup/frozen"
+
+/* Freezes the group until all of it is, and for @seconds. */
+static void freeze(int seconds)
+{
+	char events[128] = "";
+	int fd;
+
+	write_to(GROUP "/cgroup.freeze", "1");
+	for (int i = 0; i < 100 && !strstr(events, "frozen 1"); i++) {
+		usleep(100000);
+		fd = open(GROUP "/cgroup.events", O_RDONLY);
+		CHECK(fd >= 0 && read(fd, events, sizeof(events) - 1) > 0);
+		close(fd);
+	}
+	CHECK(strstr(events, "frozen 1"));
+	sleep(seconds);
+	write_to(GROUP "/cgroup.freeze", "0");
+}
+
+/* A control group with client and worker is frozen, and goes on. */
+static void test_freeze(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	mkdir("/tmp/front-cgroup", 0755);
+	CHECK(!mount("none", "/tmp/front-cgroup", "cgroup2", 0, NULL));
+	CHECK(!mkdir(GROUP, 0755) && !pipe(ready));
+	pid = fork();
+	if (!pid) {
+		write_to(GROUP "/cgroup.procs", "0");
+		open_vcpu();
+		run->request_interrupt_window = RUN_SIGNAL;
+		CHECK(write(ready[1], "", 1) == 1);
+		CHECK(ioctl(vcpu, KVM_RUN, 0) < 0 && errno == EINTR);
+		run->request_interrupt_window = RUN_OUT;
+		CHECK(!ioctl(vcpu, KVM_RUN, 0));
+		CHECK(write(ready[1], "", 1) == 1);
+		ioctl(kvm, TST_HANG, 0);
+		_exit(1);
+	}
+	CHECK(read(ready[0], &c, 1) == 1);
+	usleep(300000);
+	freeze(7);
+	CHECK(read(ready[0], &c, 1) == 1);
+	/* In a call that no signal interrupts, too. */
+	usleep(300000);
+	freeze(0);
+	kill(pid, SIGKILL);
+	CHECK(exit_of(pid) == 1000 + SIGKILL);
 }
 
 static void test_eventfd(void)
@@ -838,6 +1052,38 @@ static long stat_of(const char *name)
 			value = v;
 	fclose(f);
 	return value;
+}
+
+/* Objects in slab caches that a struct ksplit_call may be of. */
+static long slab_objects(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	char line[256];
+	long sum = 0, v;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "kmalloc-cg-256 %ld", &v) == 1 ||
+		    sscanf(line, "kmalloc-cg-512 %ld", &v) == 1)
+			sum += v;
+	fclose(f);
+	return sum;
+}
+
+/* A vCPU whose worker never took it, and whose client closes it, leaves nothing. */
+static void test_not_taken(void)
+{
+	long before;
+
+	open_kvm();
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	CHECK(vm >= 0);
+	before = slab_objects();
+	for (int i = 0; i < 2000; i++) {
+		vcpu = ioctl(vm, KVM_CREATE_VCPU, NOT_TAKEN);
+		CHECK(vcpu >= 0 && !close(vcpu));
+	}
+	CHECK(slab_objects() - before < 1000);
 }
 
 static void client_life(unsigned int seed)
@@ -943,15 +1189,18 @@ static const struct {
 	void (*run)(void);
 } tests[] = {
 	{ "launcher", test_launcher },
+	{ "strangers", test_strangers },
 	{ "limit", test_limit },
 	{ "calls", test_calls },
 	{ "lies", test_lies },
 	{ "files", test_files },
 	{ "run", test_run },
 	{ "signal", test_signal },
+	{ "freeze", test_freeze },
 	{ "eventfd", test_eventfd },
 	{ "death", test_death },
 	{ "copy", test_copy },
+	{ "not-taken", test_not_taken },
 	{ "storm", test_storm },
 };
 
