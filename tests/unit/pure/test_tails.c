@@ -371,6 +371,51 @@ START_TEST(random_copies)
 }
 END_TEST
 
+static bool may_reply(u32 op, u32 cmd, u64 arg, s64 result, u32 out_len, bool file)
+{
+	struct ksplit_next call = { .op = op, .cmd = cmd, .arg = arg, .len = 64 };
+	struct ksplit_next reply = { .result = result, .out_len = out_len };
+
+	return ksplit_reply_allowed(&call, &reply, file);
+}
+
+#define IOCTL_REPLY(cmd, arg, result, len, file) \
+	may_reply(KSPLIT_OP_IOCTL, cmd, arg, result, len, file)
+#define READ_REPLY(result, len)	may_reply(KSPLIT_OP_READ, 0, 0, result, len, false)
+
+START_TEST(replies)
+{
+	static const u32 makers[] = { KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_GET_STATS_FD,
+				      KVM_CREATE_DEVICE, KVM_CREATE_GUEST_MEMFD };
+	unsigned int i;
+
+	/* Bytes: where KVM writes, and as many as there is room for. */
+	ck_assert(IOCTL_REPLY(KVM_GET_MP_STATE, ARG, 0, 64, false));
+	ck_assert(!IOCTL_REPLY(KVM_GET_MP_STATE, ARG, 0, 65, false));
+	ck_assert(!IOCTL_REPLY(KVM_SET_GSI_ROUTING, ARG, 0, 1, false));
+	ck_assert(!IOCTL_REPLY(KVM_SET_GSI_ROUTING, ARG, -EINVAL, 1, false));
+	ck_assert(IOCTL_REPLY(KVM_SET_GSI_ROUTING, ARG, 0, 0, false));
+	/* Errors: those that a client may see. */
+	ck_assert(IOCTL_REPLY(KVM_RUN, 0, -511, 0, false));
+	ck_assert(!IOCTL_REPLY(KVM_RUN, 0, -512, 0, false));
+	ck_assert(!IOCTL_REPLY(KVM_RUN, 0, INT64_MIN, 0, false));
+	/* Descriptors: the stub's. */
+	for (i = 0; i < ARRAY_SIZE(makers); i++) {
+		ck_assert(IOCTL_REPLY(makers[i], ARG, 5, 0, true));
+		ck_assert(!IOCTL_REPLY(makers[i], ARG, 5, 0, false));
+		ck_assert(!IOCTL_REPLY(makers[i], ARG, 0, 0, false));
+		ck_assert(IOCTL_REPLY(makers[i], ARG, -ENOMEM, 0, false));
+	}
+	/* The ring's page in the mapping: the stub's, too. */
+	ck_assert(IOCTL_REPLY(KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO, 2, 0, false));
+	ck_assert(!IOCTL_REPLY(KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO, 3, 0, false));
+	ck_assert(IOCTL_REPLY(KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS, 3, 0, false));
+	/* A read gives what it brings. */
+	ck_assert(READ_REPLY(10, 10) && READ_REPLY(9, 10) && READ_REPLY(-EIO, 0));
+	ck_assert(!READ_REPLY(11, 10) && !READ_REPLY(10, 65));
+}
+END_TEST
+
 START_TEST(eventfds)
 {
 	struct kvm_irqfd irq = { .fd = 5, .resamplefd = 6 };
@@ -542,4 +587,4 @@ START_TEST(ring)
 END_TEST
 
 MAIN("pure/tails", every_ioctl, argument, arrays, nested_state, embedded, random_copies,
-     eventfds, kvm_runs, random_runs, ring)
+     replies, eventfds, kvm_runs, random_runs, ring)
