@@ -37,7 +37,7 @@ $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(call say,HOSTCC)
 	$(Q)$(hcc)
 
-$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon)
+$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon options)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
@@ -48,7 +48,7 @@ $(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(call say,HOSTCC)
 	$(Q)$(hcc) $(shell pkg-config --cflags fuse3)
 
-$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(call common,daemon)
+$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(O)/ctl/text.o $(call common,daemon options)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lfuse3 -ljansson
 

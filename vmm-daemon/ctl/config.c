@@ -13,7 +13,7 @@ static json_t *complaints;
 
 static void collect(const char *line)
 {
-	json_array_append_new(complaints, json_string(line));
+	json_array_append_new(complaints, json_text(line));
 }
 
 int cmd_config(int argc, char **argv)

@@ -22,6 +22,9 @@ struct column {
 	enum { PLAIN, BYTES, SECONDS, PERCENT } unit;
 };
 
+/* text.c */
+json_t *json_text(const char *bytes);
+
 /* print.c */
 void print_json(json_t *what);
 void print_table(const json_t *rows, const struct column *columns);
@@ -32,6 +35,7 @@ json_t *host_scan(void);
 json_t *host_vms(const json_t *host, int idle);
 json_t *host_threads(long pid);
 json_t *host_private(long pid);
+json_t *host_vm_fds(long client);
 
 /* stats.c */
 json_t *stats_read(void);

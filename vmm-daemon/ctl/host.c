@@ -2,19 +2,21 @@
 /*
  * What runs on this host, from /proc.
  *
- * Nobody publishes anything: a supervisor is a process that holds a tenant of
- * the stub, a worker one that holds a session, and only root's device gives
- * either. So a process that merely calls itself kvm-vmm is none. The kernel does not
- * tell which client a worker serves; but a worker is in its client's control group,
- * and serves the client's user, so where there is one client that fits it is that.
+ * A supervisor is a process that holds a tenant of the stub, a worker one that holds
+ * a session, and only root's device gives either.  So a process that merely calls
+ * itself kvm-vmm is none.  Whose a worker is, and which client it serves, tells the
+ * kernel in the session's fdinfo.
  *
- * Invariant: a process that ends while it is looked at is left out.
+ * Invariants: nothing is taken from a worker's command line nor from what it says of
+ * itself but its threads' names, and these go through json_text(); a process that
+ * ends while it is looked at is left out.
  */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +24,20 @@
 
 #include "common/array_size.h"
 #include "../../kvm-split/uapi/kvm_split.h"
+#include "common/confine.h"
+#include "common/daemon.h"
 #include "ctl.h"
 
-/* What a process holds of the stub. */
+/* What a process holds of the stub; numbers are -1 where the kernel says nothing. */
 struct holds {
-	int tenants, sessions, vms, vcpus;	/* of a supervisor or worker */
-	int client_vms, client_vcpus;		/* of a client */
-	int client_fd[16];			/* of its first VMs */
+	int tenants, sessions, vms, vcpus;
+	long long tenant;		/* uid */
+	long long client;		/* process id */
 };
 
 static FILE *open_proc(long pid, const char *name)
 {
-	char path[128];
+	char path[320];
 
 	snprintf(path, sizeof(path), "%s/%ld/%s", proc_dir, pid, name);
 	return fopen(path, "re");
@@ -69,27 +73,53 @@ static long long proc_value(long pid, const char *file, const char *name)
 	return value;
 }
 
-/* The number behind an option of the command line, -1 */
-static long long option_of(long pid, const char *option)
+/* "NAME:\tNUMBER" of a descriptor's fdinfo, a process id or user; -1 */
+static long long fdinfo_number(long pid, const char *fd, const char *name)
 {
-	char buf[8192];
-	ssize_t n = read_proc(pid, "cmdline", buf, sizeof(buf));
-	char *p;
+	size_t len = strlen(name), room = 0;
+	char file[288], *line = NULL;
+	long long value = -1;
+	FILE *f;
 
-	for (p = buf; p < buf + n; p += strlen(p) + 1)
-		if (!strcmp(p, option) && p + strlen(p) + 1 < buf + n)
-			return strtoll(p + strlen(p) + 1, NULL, 10);
-	return -1;
+	snprintf(file, sizeof(file), "fdinfo/%s", fd);
+	f = open_proc(pid, file);
+	while (f && value < 0 && getline(&line, &room, f) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, name, len) && !strncmp(line + len, ":\t", 2))
+			value = parse_number(line + len + 2, UINT32_MAX - 1);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return value;
 }
 
-static int look_at_fds(long pid, struct holds *ret)
+/* One descriptor, and what it is a link to. */
+static void look_at_fd(long pid, const char *fd, const char *link, struct holds *h)
+{
+	int session = !strcmp(link, "anon_inode:kvm-split-session");
+	int tenant = !strcmp(link, "anon_inode:kvm-split-tenant");
+
+	h->sessions += session;
+	h->tenants += tenant;
+	h->vcpus += !strcmp(link, "anon_inode:kvm-split-vcpu");
+	h->vms += !strcmp(link, "anon_inode:kvm-split-vm");
+	if (session || (tenant && h->tenant < 0))
+		h->tenant = fdinfo_number(pid, fd, "tenant");
+	if (session)
+		h->client = fdinfo_number(pid, fd, "client");
+}
+
+typedef void (*fd_seen_t)(long pid, const char *fd, const char *link, void *context);
+
+/* Call @seen for each descriptor; -1: there is no such process. */
+static int each_fd(long pid, fd_seen_t seen, void *context)
 {
 	char path[64], link[64];
 	struct dirent *e;
 	DIR *dir;
 	ssize_t n;
 
-	memset(ret, 0, sizeof(*ret));
 	snprintf(path, sizeof(path), "%s/%ld/fd", proc_dir, pid);
 	dir = opendir(path);
 	if (!dir)
@@ -99,16 +129,41 @@ static int look_at_fds(long pid, struct holds *ret)
 		if (n < 0)
 			continue;
 		link[n] = '\0';
-		ret->tenants += !strcmp(link, "anon_inode:kvm-split-tenant");
-		ret->sessions += !strcmp(link, "anon_inode:kvm-split-session");
-		ret->vcpus += !strcmp(link, "anon_inode:kvm-split-vcpu");
-		ret->vms += !strcmp(link, "anon_inode:kvm-split-vm");
-		if (!strcmp(link, "anon_inode:kvm-vm") && ret->client_vms++ < 16)
-			ret->client_fd[ret->client_vms - 1] = atoi(e->d_name);
-		ret->client_vcpus += !strncmp(link, "anon_inode:kvm-vcpu:", 20);
+		seen(pid, e->d_name, link, context);
 	}
 	closedir(dir);
 	return 0;
+}
+
+static void note_held(long pid, const char *fd, const char *link, void *context)
+{
+	look_at_fd(pid, fd, link, context);
+}
+
+static int look_at_fds(long pid, struct holds *ret)
+{
+	*ret = (struct holds){ .tenant = -1, .client = -1 };
+	return each_fd(pid, note_held, ret);
+}
+
+static void note_vm(long pid, const char *fd, const char *link, void *context)
+{
+	if (!strcmp(link, "anon_inode:kvm-vm"))
+		json_array_append_new(context, json_integer(atoi(fd)));
+}
+
+/**
+ * host_vm_fds() - a client's descriptors of virtual machines
+ * @client:	process id
+ *
+ * Return: an array of numbers, in their order; empty if there is no such process.
+ */
+json_t *host_vm_fds(long client)
+{
+	json_t *fds = json_array();
+
+	each_fd(client, note_vm, fds);
+	return fds;
 }
 
 /* Sum of the windows: slots of the first address space, bytes. */
@@ -117,11 +172,11 @@ static long long guest_memory(long pid)
 	FILE *f = open_proc(pid, "maps");
 	unsigned long long start, end, offset;
 	long long sum = 0;
-	char line[512];
+	char line[512], path[32];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, "anon_inode:kvm-split-vm") &&
-		    sscanf(line, "%llx-%llx %*s %llx", &start, &end, &offset) == 3 &&
+		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %31s", &start, &end, &offset, path) == 4 &&
+		    !strcmp(path, "anon_inode:kvm-split-vm") &&
 		    !(offset / KSPLIT_WINDOW_OFFSET(1) >> 16))
 			sum += end - start;
 	if (f)
@@ -168,7 +223,8 @@ static void set_tenant(json_t *o, long long uid)
 	char number[24];
 
 	snprintf(number, sizeof(number), "%lld", uid);
-	json_object_set_new(o, "tenant", json_string(pw ? pw->pw_name : number));
+	json_object_set_new(o, "tenant",
+			    uid < 0 ? json_null() : json_text(pw ? pw->pw_name : number));
 	set_number(o, "uid", uid);
 }
 
@@ -182,59 +238,11 @@ static json_t *cgroup_of(long pid)
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (!strncmp(line, "0::", 3))
-			name = json_string(line + 3);
+			name = json_text(line + 3);
 	}
 	if (f)
 		fclose(f);
 	return name;
-}
-
-static json_t *client(long pid, const struct holds *h)
-{
-	json_t *o = json_object(), *fds;
-	int i;
-
-	set_number(o, "pid", pid);
-	set_number(o, "uid", proc_value(pid, "status", "Uid"));
-	set_number(o, "vms", h->client_vms);
-	set_number(o, "vcpus", h->client_vcpus);
-	json_object_set_new(o, "cgroup", cgroup_of(pid));
-	fds = json_array();
-	for (i = 0; i < h->client_vms && i < 16; i++)
-		json_array_append_new(fds, json_integer(h->client_fd[i]));
-	json_object_set_new(o, "vm_fds", fds);
-	return o;
-}
-
-static int fits(const json_t *worker, const json_t *client)
-{
-	static const char * const same[] = { "uid", "vms", "vcpus", "cgroup" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(same); i++)
-		if (!json_equal(json_object_get(worker, same[i]), json_object_get(client, same[i])))
-			return 0;
-	return 1;
-}
-
-/* Name each worker's client where only one can be it. */
-static void find_clients(json_t *host)
-{
-	json_t *w, *c, *found;
-	size_t i, j;
-	int n;
-
-	json_array_foreach(json_object_get(host, "workers"), i, w) {
-		n = 0;
-		json_array_foreach(json_object_get(host, "clients"), j, c) {
-			if (!fits(w, c))
-				continue;
-			found = c;
-			n++;
-		}
-		if (n == 1)
-			json_object_set(w, "client", json_object_get(found, "pid"));
-	}
 }
 
 static json_t *worker(long pid, const struct holds *h)
@@ -246,8 +254,9 @@ static json_t *worker(long pid, const struct holds *h)
 		return NULL;
 	o = json_object();
 	set_number(o, "vm", pid);
-	set_tenant(o, option_of(pid, "--uid"));
-	set_number(o, "client", -1);
+	set_tenant(o, h->tenant);
+	/* 0: a spare one */
+	set_number(o, "client", h->client > 0 ? h->client : -1);
 	set_number(o, "vms", h->vms);
 	set_number(o, "vcpus", h->vcpus);
 	set_number(o, "memory", guest_memory(pid));
@@ -259,7 +268,7 @@ static json_t *worker(long pid, const struct holds *h)
 	return o;
 }
 
-static json_t *supervisor(long pid)
+static json_t *supervisor(long pid, const struct holds *h)
 {
 	double cpu, age;
 	json_t *o;
@@ -267,8 +276,9 @@ static json_t *supervisor(long pid)
 	if (times_of(pid, "stat", &cpu, &age) < 0)
 		return NULL;
 	o = json_object();
-	set_tenant(o, option_of(pid, "--uid"));
+	set_tenant(o, h->tenant);
 	set_number(o, "supervisor", pid);
+	set_number(o, "service_uid", proc_value(pid, "status", "Uid"));
 	json_object_set_new(o, "age", json_real(age));
 	return o;
 }
@@ -287,36 +297,57 @@ static void look_at(json_t *host, long pid)
 	}
 	if (look_at_fds(pid, &h) < 0)
 		return;
-	if (h.client_vms)
-		json_array_append_new(json_object_get(host, "clients"), client(pid, &h));
 	/* Null if it has just ended; then nothing is appended. */
 	if (h.sessions)
 		json_array_append_new(json_object_get(host, "workers"), worker(pid, &h));
 	else if (h.tenants && !strcmp(comm, "kvm-vmmd\n"))
-		json_array_append_new(json_object_get(host, "supervisors"), supervisor(pid));
+		json_array_append_new(json_object_get(host, "supervisors"), supervisor(pid, &h));
+}
+
+/*
+ * A kernel that does not tell a tenant's uid tells that of its workers' sessions, and
+ * a supervisor has the first of its workers' users.
+ */
+static void find_tenants(json_t *host)
+{
+	json_t *s, *w;
+	size_t i, j;
+
+	json_array_foreach(json_object_get(host, "supervisors"), i, s) {
+		json_int_t first = json_integer_value(json_object_get(s, "service_uid"));
+
+		json_array_foreach(json_object_get(host, "workers"), j, w) {
+			json_int_t uid = json_integer_value(json_object_get(w, "service_uid"));
+
+			if (!json_is_null(json_object_get(s, "uid")))
+				break;
+			if (uid >= first && uid < first + TENANT_UIDS)
+				set_tenant(s, json_is_integer(json_object_get(w, "uid")) ?
+					   json_integer_value(json_object_get(w, "uid")) : -1);
+		}
+	}
 }
 
 /**
  * host_scan() - what runs now
  *
- * Return: "launcher" (null or a process id), "supervisors", "workers" and "clients".
+ * Return: "launcher" (null or a process id), "supervisors" and "workers".
  */
 json_t *host_scan(void)
 {
-	json_t *host = json_pack("{s:n, s:[], s:[], s:[]}", "launcher", "supervisors", "workers",
-				 "clients");
+	json_t *host = json_pack("{s:n, s:[], s:[]}", "launcher", "supervisors", "workers");
 	DIR *dir = opendir(proc_dir);
 	struct dirent *e;
 
 	if (!dir) {
 		fprintf(stderr, "kvm-splitctl: %s: %s\n", proc_dir, strerror(errno));
-		exit(71);
+		exit(EXIT_OS);
 	}
 	while ((e = readdir(dir)))
 		if (isdigit((unsigned char)*e->d_name))
 			look_at(host, atol(e->d_name));
 	closedir(dir);
-	find_clients(host);
+	find_tenants(host);
 	return host;
 }
 
@@ -360,7 +391,7 @@ json_t *host_threads(long pid)
 		snprintf(file, sizeof(file), "task/%ld/stat", tid);
 		if (times_of(pid, file, &cpu, NULL) < 0)
 			continue;
-		json_array_append_new(threads, json_pack("{s:s, s:I, s:f}", "name", name,
+		json_array_append_new(threads, json_pack("{s:o, s:I, s:f}", "name", json_text(name),
 							 "tid", (json_int_t)tid, "cpu", cpu));
 	}
 	if (dir)

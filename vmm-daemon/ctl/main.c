@@ -32,7 +32,8 @@ static const char usage[] =
 "                       what the daemons logged\n"
 "\n"
 "  --json               print JSON\n"
-"  --help               show this text\n";
+"  --help               show this text\n"
+"  --version            show the version\n";
 
 static const struct {
 	const char *name;
@@ -75,10 +76,10 @@ int main(int argc, char **argv)
 			argv[n++] = argv[i];
 	}
 	argv[n] = NULL;
-	if (n > 1 && !strcmp(argv[1], "--help")) {
-		fputs(usage, stdout);
-		return 0;
-	}
+	if (n > 1 && !strcmp(argv[1], "--help"))
+		common_option('h', "kvm-splitctl", usage);
+	if (n > 1 && !strcmp(argv[1], "--version"))
+		common_option('V', "kvm-splitctl", usage);
 	r = n > 1 ? run(n - 1, argv + 1) : EXIT_USAGE;
 	if (r == EXIT_USAGE)
 		fputs(usage, stderr);

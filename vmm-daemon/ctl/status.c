@@ -138,7 +138,7 @@ static int host_status(json_t *host)
 static int tenant_status(json_t *host, const char *name)
 {
 	struct passwd *pw = getpwnam(name);
-	long long uid = pw ? (long long)pw->pw_uid : parse_number(name, UINT32_MAX);
+	long long uid = pw ? (long long)pw->pw_uid : parse_number(name, UINT32_MAX - 1);
 	const struct settings *s = NULL;
 	struct config config;
 	json_t *row, *workers, *o, *none;
@@ -148,7 +148,10 @@ static int tenant_status(json_t *host, const char *name)
 		fprintf(stderr, "kvm-splitctl: no tenant or VM is called '%s'\n", name);
 		return 1;
 	}
-	none = json_pack("{s:s, s:I}", "tenant", name, "uid", (json_int_t)uid);
+	/* Its file has the name of a user who has one. */
+	pw = getpwuid(uid);
+	name = pw ? pw->pw_name : name;
+	none = json_pack("{s:o, s:I}", "tenant", json_text(name), "uid", (json_int_t)uid);
 	o = json_deep_copy(tenant_row(tenants_of(host), none));
 	if (!config_load(CONFIG_FILE, &config, to_stderr))
 		s = config_settings(&config, name);

@@ -36,7 +36,8 @@ static const char usage[] =
 "Mount KVM's counters for kvm_stat(1), on " MOUNT_POINT " or DIRECTORY, and\n"
 "serve them until a signal comes.\n"
 "\n"
-"  --help               show this text\n";
+"  --help               show this text\n"
+"  --version            show the version\n";
 
 static struct vm {
 	char dir[32];			/* PID-FD */
@@ -58,12 +59,42 @@ static long long now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+/* How many sessions a client has, that is opens of /dev/kvm. */
+static int sessions_of(const json_t *host, const json_t *client)
+{
+	json_t *w;
+	size_t i;
+	int n = 0;
+
+	json_array_foreach(json_object_get(host, "workers"), i, w)
+		n += json_equal(json_object_get(w, "client"), client);
+	return n;
+}
+
+/*
+ * PID-FD of a worker's VM, the @nr-th.  Which of a client's descriptors it is can be
+ * told if the client has one session and holds as many VMs as that has; else it is
+ * the worker's process id and @nr.
+ */
+static void name_vm(struct vm *vm, const json_t *host, const json_t *worker, size_t nr)
+{
+	json_t *client = json_object_get(worker, "client"), *fds, *fd;
+
+	snprintf(vm->dir, sizeof(vm->dir), "%ld-%zu", vm->worker, nr);
+	if (!json_is_integer(client) || sessions_of(host, client) != 1)
+		return;
+	fds = host_vm_fds(json_integer_value(client));
+	fd = json_array_get(fds, nr);
+	if (fd && (json_int_t)json_array_size(fds) ==
+		  json_integer_value(json_object_get(worker, "vms")))
+		snprintf(vm->dir, sizeof(vm->dir), "%lld-%lld",
+			 (long long)json_integer_value(client), (long long)json_integer_value(fd));
+	json_decref(fds);
+}
+
 static void add_vm(const json_t *host, const json_t *worker, unsigned long long id, size_t nr)
 {
-	json_t *pid = json_object_get(worker, "client"), *clients = json_object_get(host, "clients");
 	struct vm *more = realloc(vms, (nr_vms + 1) * sizeof(*vms)), *vm;
-	json_t *c, *fd = NULL;
-	size_t i;
 
 	if (!more)
 		return;
@@ -71,13 +102,7 @@ static void add_vm(const json_t *host, const json_t *worker, unsigned long long 
 	vm = &vms[nr_vms];
 	vm->worker = json_integer_value(json_object_get(worker, "vm"));
 	vm->id = id;
-	json_array_foreach(clients, i, c)
-		if (json_is_integer(pid) && json_equal(json_object_get(c, "pid"), pid))
-			fd = json_array_get(json_object_get(c, "vm_fds"), nr);
-	/* Where the client is not known, its worker. */
-	snprintf(vm->dir, sizeof(vm->dir), "%ld-%lld",
-		 fd ? (long)json_integer_value(pid) : vm->worker,
-		 fd ? json_integer_value(fd) : (long long)nr);
+	name_vm(vm, host, worker, nr);
 	if (!counters_read(proc_dir, vm->worker, id, &vm->counters))
 		nr_vms++;
 }
@@ -258,8 +283,7 @@ static void read_names(void)
 int main(int argc, char **argv)
 {
 	static const struct option longopts[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ }
+		OPTIONS_COMMON
 	};
 	char *words[] = { argv[0], "-o",
 			  "ro,nosuid,nodev,noexec,default_permissions,allow_other,"
@@ -270,14 +294,8 @@ int main(int argc, char **argv)
 	struct fuse *fuse;
 
 	log_init("kvm-split-statfs");
-	if (c == 'h') {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (c != -1 || argc - optind > 1) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (c != -1 || argc - optind > 1)
+		common_option(c, "kvm-split-statfs", usage);
 	if (geteuid())
 		die(EXIT_PERM, "must be root");
 	dir = optind < argc ? argv[optind] : MOUNT_POINT;
