@@ -48,7 +48,8 @@ static const char usage[] =
 "  --log-level N  log up to this level of syslog(3), default 6\n"
 "  --counters     print the names of KVM's counters, and end\n"
 "  --insecure     run as root and without a sandbox, for debugging\n"
-"  --help         show this text\n";
+"  --help         show this text\n"
+"  --version      show the version\n";
 
 struct options {
 	int tenant_fd;
@@ -130,8 +131,7 @@ static struct options parse_options(int argc, char **argv)
 		{ "log-level",	required_argument, NULL, 'l' },
 		{ "counters",	no_argument,	   NULL, 'c' },
 		{ "insecure",	no_argument,	   NULL, 'i' },
-		{ "help",	no_argument,	   NULL, 'h' },
-		{ }
+		OPTIONS_COMMON
 	};
 	struct options o = { .tenant_fd = -1, .ready_fd = -1, .nested = 1 };
 	int c, number = getpid();
@@ -172,20 +172,14 @@ static struct options parse_options(int argc, char **argv)
 		case 'i':
 			o.insecure = 1;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
 		default:
-			fputs(usage, stderr);
-			exit(EXIT_USAGE);
+			common_option(c, "kvm-vmm", usage);
 		}
 	}
 	if (uid >= 0)
 		name_tenant(uid, number);
-	if (o.tenant_fd < 0 || optind != argc) {
-		fputs(usage, stderr);
-		exit(EXIT_USAGE);
-	}
+	if (o.tenant_fd < 0 || optind != argc)
+		common_option('?', "kvm-vmm", usage);
 	return o;
 }
 
@@ -257,8 +251,6 @@ static int open_session(int tenant)
 {
 	int session = ioctl(tenant, KSPLIT_SERVE);
 
-	if (session < 0 && errno == ESHUTDOWN)
-		exit(0);
 	if (session < 0)
 		die(EXIT_NO_STUB, "no session: %s", strerror(errno));
 	ksplit_ops_stub_use(session);
