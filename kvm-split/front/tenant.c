@@ -315,7 +315,6 @@ struct ksplit_session *ksplit_tenant_take(const struct cred *cred)
 	struct ksplit_session *session = ERR_PTR(-EBUSY);
 	struct ksplit_tenant *t;
 	long left = OPEN_TIMEOUT;
-	uid_t uid = from_kuid(&init_user_ns, cred->fsuid);
 	u32 max_vms = 0;
 
 	scoped_guard(spinlock, &ksplit_tenant_lock) {
@@ -335,20 +334,20 @@ struct ksplit_session *ksplit_tenant_take(const struct cred *cred)
 		cgroup_leave_frozen(false);
 		scoped_guard(spinlock, &ksplit_tenant_lock) {
 			t->waiters--;
-			if (t->bound && t->nr_sessions >= t->max_vms)
+			if (t->bound)
 				max_vms = t->max_vms;
+			/* Not -EAGAIN, for which nobody will try again. */
+			if (session == ERR_PTR(-EAGAIN))
+				session = ERR_PTR(max_vms && t->nr_sessions >= max_vms ?
+						  -EMFILE : -ENODEV);
 		}
 	}
 	if (left < 0)
 		return ERR_PTR(-EINTR);
-	/* Not -EAGAIN, for which nobody will try again. */
-	if (session == ERR_PTR(-EAGAIN))
-		session = ERR_PTR(max_vms ? -EMFILE : -ENODEV);
-	if (session == ERR_PTR(-EMFILE))
+	/* The launcher logs what it refuses. */
+	if (session == ERR_PTR(-EMFILE) || session == ERR_PTR(-ENODEV))
 		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe, max-vms %u\n",
-				   uid, current->tgid, session, max_vms);
-	if (session == ERR_PTR(-ENODEV))
-		pr_err_ratelimited("kvm-split: uid %u pid %d: no worker for /dev/kvm: %pe\n",
-				   uid, current->tgid, session);
+				   from_kuid(&init_user_ns, cred->fsuid), current->tgid, session,
+				   max_vms);
 	return session;
 }
