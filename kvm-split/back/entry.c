@@ -464,7 +464,7 @@ static bool ksplit_nmi_unblocked(const struct ksplit_exit *e)
 	if (e->idt_info & VECTORING_INFO_VALID_MASK ||
 	    (e->intr_info & KSPLIT_EVENT) == (INTR_TYPE_HARD_EXCEPTION | DF_VECTOR))
 		return false;
-	return (e->intr_info | (e->reason == EXIT_REASON_EPT_VIOLATION ?
+	return (e->intr_info | ((u16)e->reason == EXIT_REASON_EPT_VIOLATION ?
 				vmx_read(EXIT_QUALIFICATION) : 0)) & INTR_INFO_UNBLOCK_NMI;
 }
 

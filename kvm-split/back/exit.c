@@ -58,7 +58,7 @@ static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		vcpu->run.backing_write = fault.backing_write;
 		return 0;
 	case KSPLIT_FAULT_MISCONFIG:
-		e->reason = EXIT_REASON_EPT_MISCONFIG;
+		e->reason = (e->reason & ~0xffff) | EXIT_REASON_EPT_MISCONFIG;
 		return 0;
 	case KSPLIT_FAULT_VIOLATION:
 		return 0;
@@ -172,7 +172,7 @@ int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		ksplit_vmcs_read_groups(ksplit_exit_groups((u16)e->reason, v != vcpu->vmcs),
 					e->value, e->stored);
 	}
-	if (e->reason == EXIT_REASON_EPT_VIOLATION)
+	if ((u16)e->reason == EXIT_REASON_EPT_VIOLATION)
 		e->value[KSPLIT_S_EXIT_QUALIFICATION] = e->qualification;
 	e->value[KSPLIT_S_VM_EXIT_REASON] = e->reason;
 	ksplit_slot_set(e->stored, KSPLIT_S_VM_EXIT_REASON);

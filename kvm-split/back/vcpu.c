@@ -156,8 +156,8 @@ static bool ksplit_wanted(struct ksplit_vcpu *vcpu)
 
 /*
  * Enters until an exit is the worker's.  One that the stub consumed, or could not
- * deal with, is reported as a host interrupt if it has to be: KVM deals with an
- * event that it interrupted by itself.
+ * deal with, is reported as a host interrupt if it has to be, as one after a bus
+ * lock: KVM deals with an event that it interrupted by itself.
  */
 static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			   struct ksplit_exit *e)
@@ -195,11 +195,12 @@ static int ksplit_run_loop(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		ksplit_count(exits_ring0);
 		this_cpu_inc(ksplit_stats.exits_ring0[min_t(u32, (u16)e->reason,
 				ARRAY_SIZE(ksplit_stats.exits_ring0) - 1)]);
-		if (e->at_once || ksplit_wanted(vcpu) || signal_pending(current))
+		if (e->at_once || e->reason & KSPLIT_REASON_BUS_LOCK || ksplit_wanted(vcpu) ||
+		    signal_pending(current))
 			break;
 		e->requeue = true;
 	}
-	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT;
+	e->reason = EXIT_REASON_EXTERNAL_INTERRUPT | (e->reason & KSPLIT_REASON_BUS_LOCK);
 	return 0;
 }
 

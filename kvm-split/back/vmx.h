@@ -107,6 +107,9 @@ static __always_inline bool vmx_invvpid(u16 vpid)
 			[ext] "r" ((unsigned long)VMX_VPID_EXTENT_SINGLE_CONTEXT));
 }
 
+/* Of any exit's reason: the guest acquired a bus lock (SDM vol. 3, 26.9.1). */
+#define KSPLIT_REASON_BUS_LOCK	BIT(26)
+
 /* What one entry brought; struct ksplit_vcpu.exit. */
 struct ksplit_exit {
 	u32 reason;			/* full */

@@ -192,10 +192,10 @@ START_TEST(classes)
 		ck_assert_msg(found == 1, "%s", used[i].name);
 	}
 	ck_assert_uint_eq(nr[KSPLIT_NEVER], 43);
-	ck_assert_uint_eq(nr[KSPLIT_STUB], 26);
+	ck_assert_uint_eq(nr[KSPLIT_STUB], 25);
 	ck_assert_uint_eq(nr[KSPLIT_HOST], 30);
 	ck_assert_uint_eq(nr[KSPLIT_CTL], 8);
-	ck_assert_uint_eq(nr[KSPLIT_GUEST], 71);
+	ck_assert_uint_eq(nr[KSPLIT_GUEST], 72);
 	ck_assert_uint_eq(nr[KSPLIT_EXIT], 15);
 	ck_assert_uint_eq(nr[KSPLIT_ADDR], 9);
 	ck_assert_uint_eq(ARRAY_SIZE(sdm), 202);
@@ -420,6 +420,10 @@ START_TEST(controls)
 	/* Which page faults exit is the worker's choice. */
 	ck_assert_uint_eq(real_of(KSPLIT_S_PAGE_FAULT_ERROR_CODE_MASK, 2), 2);
 	ck_assert_uint_eq(real_of(KSPLIT_S_PAGE_FAULT_ERROR_CODE_MATCH, ~0ull), 0xffffffff);
+	/* Notify exits, and how long a guest may hold events up before. */
+	ck_assert(real_of(KSPLIT_S_SECONDARY_VM_EXEC_CONTROL, 1u << 31) & 1u << 31);
+	ck_assert(!(real_of(KSPLIT_S_SECONDARY_VM_EXEC_CONTROL, 0) & 1u << 31));
+	ck_assert_uint_eq(real_of(KSPLIT_S_NOTIFY_WINDOW, 128), 128);
 	ck_assert_uint_eq(real_of(KSPLIT_S_EXCEPTION_BITMAP, 0x4000), 0x64002);
 	ck_assert_uint_eq(real_of(KSPLIT_S_EXCEPTION_BITMAP, 0), 0x60002);
 	assert_harmless();
