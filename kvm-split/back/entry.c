@@ -62,8 +62,7 @@ static void ksplit_prepare_vmcs(struct ksplit_hw_vmcs *v)
 	struct desc_ptr idt;
 
 	for (unsigned int slot = 0; slot < KSPLIT_NR_SLOTS; slot++)
-		if (ksplit_fields[slot].cls == KSPLIT_HOST ||
-		    ksplit_fields[slot].cls == KSPLIT_ADDR)
+		if (ksplit_fields[slot].cls == KSPLIT_HOST)
 			ksplit_write_slot(slot, 0);
 
 	vmx_write(VIRTUAL_PROCESSOR_ID, v->vpid);

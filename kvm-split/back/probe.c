@@ -70,7 +70,7 @@ static bool __init ksplit_probe_field(const struct ksplit_field *field)
 {
 	unsigned long value = 0;
 
-	return field->present && vmx_read_ok(field->encoding, &value) &&
+	return field->cls != KSPLIT_NEVER && vmx_read_ok(field->encoding, &value) &&
 	       (field->cls == KSPLIT_EXIT || vmx_write_ok(field->encoding, value));
 }
 

@@ -275,7 +275,7 @@ long ksplit_vcpu_fill(struct ksplit_vcpu *vcpu, struct ksplit_fill __user *arg)
 		return -EINVAL;
 	v = &vcpu->vmcs[fill.vmcs_index % KSPLIT_NR_VMCS];
 	fill.slot = array_index_nospec(fill.slot, KSPLIT_NR_SLOTS);
-	if (!ksplit_fields[fill.slot].present)
+	if (ksplit_fields[fill.slot].cls == KSPLIT_NEVER)
 		return -EINVAL;
 
 	memset(e, 0, offsetof(struct ksplit_exit, value));

@@ -28,9 +28,8 @@ static u64 ksplit_shadow[KSPLIT_SLOT_WORDS] __ro_after_init;
 
 static void __init ksplit_shadow_field(unsigned int encoding, unsigned int slot, bool write)
 {
-	/* What serves PML and APICv the worker's KVM does not shadow. */
-	if (!ksplit_slot_test(ksplit_hw.supported, slot) ||
-	    slot == KSPLIT_S_GUEST_PML_INDEX || slot == KSPLIT_S_GUEST_INTR_STATUS)
+	/* What serves PML and APICv is of class NEVER. */
+	if (!ksplit_slot_test(ksplit_hw.supported, slot))
 		return;
 	__clear_bit(encoding, ksplit_shadow_exits[0]);
 	ksplit_slot_set(ksplit_shadow, slot);
@@ -48,10 +47,9 @@ void __init ksplit_vmcs_init_tables(void)
 	unsigned int slot, group;
 
 	for (slot = 0; slot < KSPLIT_NR_SLOTS; slot++) {
-		if (!ksplit_fields[slot].cpu_writes ||
-		    !ksplit_slot_test(ksplit_hw.supported, slot))
-			continue;
 		group = ksplit_fields[slot].group;
+		if (!group || !ksplit_slot_test(ksplit_hw.supported, slot))
+			continue;
 		ksplit_group_slots[group][ksplit_group_size[group]++] = slot;
 		ksplit_slot_set(ksplit_volatile, slot);
 	}

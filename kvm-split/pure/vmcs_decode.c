@@ -32,13 +32,6 @@
 /* No CPU accepts an event of this type. */
 #define EVENT_BAD		(INTR_INFO_VALID_MASK | INTR_TYPE_RESERVED)
 
-static u64 width_mask(unsigned int slot)
-{
-	u8 width = ksplit_fields[slot].width;
-
-	return width == 8 ? ~0ull : (1ull << (8 * width)) - 1;
-}
-
 static u64 merged(const struct ksplit_hw *hw, enum ksplit_ctl i, u64 want)
 {
 	return (want & hw->ctl[i].allowed1) | hw->ctl[i].allowed0;
@@ -80,7 +73,7 @@ static bool event_unknown(u64 event)
 static u64 real_value(const struct ksplit_hw *hw,
 		      const struct ksplit_vmcs_state *s, unsigned int slot)
 {
-	u64 want = s->want[slot] & width_mask(slot);
+	u64 want = s->want[slot];
 
 	switch (slot) {
 	case KSPLIT_S_PIN_BASED_VM_EXEC_CONTROL:
@@ -160,7 +153,7 @@ static void add_dependents(const struct ksplit_vmcs_state *s, u64 *todo)
 static bool must_write(const struct ksplit_vmcs_state *s, unsigned int slot)
 {
 	/* The stub injects events of its own and leaves their values behind. */
-	return s->fresh || ksplit_fields[slot].cpu_writes ||
+	return s->fresh || ksplit_fields[slot].group ||
 	       slot == KSPLIT_S_VM_ENTRY_EXCEPTION_ERROR_CODE ||
 	       slot == KSPLIT_S_VM_ENTRY_INSTRUCTION_LEN;
 }

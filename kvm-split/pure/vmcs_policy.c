@@ -7,14 +7,9 @@
  */
 #include "vmcs_policy.h"
 
-#define FIELD_WIDTH(encoding)					\
-	(((encoding) >> 13 & 3) == 0 ? 2 : ((encoding) >> 13 & 3) == 2 ? 4 : 8)
-
 const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS] = {
-#define F(e, name, c, g, w)						\
-	[KSPLIT_S_##name] = {						\
-		.encoding = (e), .cls = KSPLIT_##c, .group = KSPLIT_G_##g, \
-		.cpu_writes = (w), .width = FIELD_WIDTH(e), .present = 1 }
+#define F(e, name, c, g)						\
+	[KSPLIT_S_##name] = { .encoding = (e), .cls = KSPLIT_##c, .group = KSPLIT_G_##g }
 #include "vmcs_fields.h"
 #undef F
 };

@@ -79,21 +79,15 @@ enum {
 };
 
 /**
- * struct ksplit_field - one slot
+ * struct ksplit_field - one slot; KSPLIT_NEVER: or of no field
  * @encoding:	SDM encoding
  * @cls:	enum ksplit_class
  * @group:	enum ksplit_group
- * @cpu_writes:	whether the CPU may change it in the guest or at VM exit
- * @width:	bytes: 2, 4 or 8
- * @present:	false for the slots of no field and of class KSPLIT_NEVER
  */
 struct ksplit_field {
 	u32 encoding;
 	u8 cls;
 	u8 group;
-	u8 cpu_writes;
-	u8 width;
-	u8 present;
 };
 
 extern const struct ksplit_field ksplit_fields[KSPLIT_NR_SLOTS];
@@ -177,8 +171,8 @@ static inline u64 ksplit_cr4_guest(const struct ksplit_hw *hw)
 /**
  * struct ksplit_vmcs_state - the stub's copy of a worker's VMCS
  * @want:	the worker's values
- * @real:	what decode last gave for the real VMCS.  Slots with cpu_writes
- *		mean nothing once the guest has run
+ * @real:	what decode last gave for the real VMCS, which takes as many bits as
+ *		the field has.  Slots with a group mean nothing once the guest has run
  * @write:	slots whose @real has to be VMWRITten; the caller clears them
  * @pending:	in: slots that the worker wrote, their values in @want; decode
  *		clears them unless it refuses

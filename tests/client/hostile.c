@@ -51,7 +51,7 @@ static const struct field {
 	uint32_t encoding;
 	int cls;
 } fields[] = {
-#define F(e, name, cls, group, w)	{ e, cls }
+#define F(e, name, cls, group)	{ e, cls }
 #include "pure/vmcs_fields.h"
 #undef F
 };

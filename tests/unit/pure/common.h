@@ -47,7 +47,7 @@ static inline int field_slot(u32 encoding)
 	unsigned int i;
 
 	for (i = 0; i < KSPLIT_NR_SLOTS; i++)
-		if (ksplit_fields[i].present && ksplit_fields[i].encoding == encoding)
+		if (ksplit_fields[i].cls && ksplit_fields[i].encoding == encoding)
 			return i;
 	return -1;
 }
