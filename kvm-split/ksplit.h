@@ -25,19 +25,8 @@
 #ifndef KSPLIT_H
 #define KSPLIT_H
 
-#include <linux/kref.h>
-#include <linux/list.h>
-#include <linux/mm_types.h>
-#include <linux/mmu_notifier.h>
-#include <linux/mutex.h>
-#include <linux/percpu.h>
-#include <linux/ratelimit.h>
-#include <linux/spinlock.h>
-#include <linux/uidgid.h>
-#include <linux/wait.h>
-#include <linux/xarray.h>
+#include <linux/kvm_host.h>
 
-#include <asm/fpu/types.h>
 #include <asm/vmx.h>
 
 #include "uapi/kvm_split.h"

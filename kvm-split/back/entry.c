@@ -7,22 +7,14 @@
  * is put back before the next entry; no entry takes place once a kicker has
  * seen that the vCPU is not in guest mode.
  */
-#include <linux/kvm_host.h>
 #include <linux/resume_user_mode.h>
-#include <linux/smp.h>
 #include <trace/events/ipi.h>
 
 #include <asm/cpu_entry_area.h>
-#include <asm/debugreg.h>
-#include <asm/desc.h>
-#include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fred.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
-#include <asm/nospec-branch.h>
-#include <asm/perf_event.h>
-#include <asm/tlbflush.h>
 
 #include "vmx.h"
 #include "vmx/run_flags.h"

@@ -23,14 +23,8 @@
  * detached under mmu_lock is used by no CPU, and may be freed.
  */
 #include <linux/hugetlb_inline.h>
-#include <linux/io.h>
-#include <linux/mm.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
-
-#include <asm/pgtable.h>
-#include <asm/vmx.h>
 
 #include "ksplit.h"
 #include "pure/ept.h"

@@ -8,8 +8,6 @@
 #include <linux/uaccess.h>
 
 #include <asm/cpu.h>
-#include <asm/irq_vectors.h>
-#include <asm/trapnr.h>
 
 #include "vmx.h"
 

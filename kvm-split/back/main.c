@@ -7,16 +7,8 @@
  * there, and leaves it with every VMCS cleared, also when it goes offline, the
  * machine suspends, reboots or crashes.
  */
-#include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
-#include <linux/init.h>
-#include <linux/seq_file.h>
 #include <linux/syscore_ops.h>
-
-#include <asm/perf_event.h>
-#include <asm/msr.h>
-#include <asm/reboot.h>
-#include <asm/tlbflush.h>
 
 #include "vmx.h"
 

@@ -22,15 +22,8 @@
  * slots_lock makes "look at the record, insert" and "zap, remove the record"
  * exclude each other; a PTE that is present thus has a record.
  */
-#include <linux/kvm.h>
-#include <linux/mm.h>
-#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include "ksplit.h"
 

@@ -5,15 +5,8 @@
  * Invariant: nothing here changes afterwards; what a worker is told of the
  * processor is what the policy (pure/) leaves of it.
  */
-#include <linux/init.h>
-#include <linux/mm.h>
-
 #include <asm/cpu_device_id.h>
-#include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
-#include <asm/msr.h>
-#include <asm/tlbflush.h>
 
 #include "pure/values.h"
 #include "vmx.h"

@@ -11,16 +11,8 @@
  * Invariants: a kick enters and leaves at once, it never skips an entry; after a
  * return with -EINTR nothing has been entered.
  */
-#include <linux/hrtimer.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <trace/events/ipi.h>
-
-#include <asm/desc.h>
-#include <asm/fpu/api.h>
-#include <asm/nospec-branch.h>
 
 #include "pure/values.h"
 #include "vmx.h"

@@ -8,12 +8,6 @@
  * that serves the session.
  */
 #include <linux/anon_inodes.h>
-#include <linux/fs.h>
-#include <linux/sched/mm.h>
-#include <linux/slab.h>
-
-#include <asm/cpufeature.h>
-#include <asm/nospec-branch.h>
 
 #include "pure/kvm_run.h"
 #include "vmx.h"

@@ -7,12 +7,7 @@
  * by two VMCSs; only fields in ksplit_vmcs_state.write are written, with the
  * values that ksplit_decode() put into .real.
  */
-#include <linux/gfp.h>
 #include <linux/idr.h>
-#include <linux/pid.h>
-#include <linux/smp.h>
-
-#include <asm/nospec-branch.h>
 
 #include "vmx.h"
 

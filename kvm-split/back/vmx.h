@@ -9,8 +9,6 @@
 #ifndef KSPLIT_BACK_VMX_H
 #define KSPLIT_BACK_VMX_H
 
-#include <asm/asm.h>
-
 #include "ksplit.h"
 
 struct vmcs_region {
