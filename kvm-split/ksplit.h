@@ -239,21 +239,6 @@ struct ksplit_vcpu {
 	u64 exits;
 };
 
-/* Outcome of an EPT violation.  back/ept.c. */
-enum ksplit_fault_result {
-	KSPLIT_FAULT_DONE,		/* entry installed (or race): enter again */
-	KSPLIT_FAULT_VIOLATION,		/* worker's tables do not allow it */
-	KSPLIT_FAULT_MISCONFIG,		/* reserved bits in the worker's tables */
-	KSPLIT_FAULT_BACKING,		/* owner's page needs KSPLIT_FAULT_IN */
-};
-
-struct ksplit_ept_fault {
-	u64 gpa;
-	u64 qualification;		/* in: hardware's; VIOLATION: of the worker's tables */
-	u64 backing;			/* out: window address, for BACKING */
-	bool backing_write;
-};
-
 /* ------------------------------------------------------ back/main.c -- */
 
 extern struct ksplit_hw ksplit_hw;	/* __ro_after_init */
@@ -361,10 +346,10 @@ bool ksplit_mem_retry(struct ksplit_vm *vm, u64 seq, u64 start, u64 end);
 int ksplit_root_load(struct ksplit_vcpu *vcpu, u64 key, bool shadow);
 void ksplit_root_unload(struct ksplit_vcpu *vcpu);
 /*
- * Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns
- * enum ksplit_fault_result, -EFAULT or -ENOMEM.
+ * Handles a violation on vcpu->root.  Sleeps; current is the worker.  Returns 1
+ * (consumed), 0 (the worker's), -EFAULT or -ENOMEM.
  */
-int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault);
+int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_exit *e, u64 gpa);
 long ksplit_flush(struct ksplit_vm *vm, struct ksplit_flush __user *arg);
 /*
  * Under mmu_lock: takes the range [start, end) of the owner's or, if @window, of

@@ -26,8 +26,8 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
-#include "ksplit.h"
 #include "pure/ept.h"
+#include "vmx.h"
 
 /*
  * Beyond that many bytes, all roots together, an invalidation drops them: O(1)
@@ -35,9 +35,6 @@
  * NUMA balancing and dirty logging come in ranges of 256 MiB and more.
  */
 #define KSPLIT_ZAP_MAX		(1ull << 30)
-
-/* Leaves of 1 GiB would save little: tables over 2 MiB leaves are few. */
-#define KSPLIT_LEAF_MAX		2
 
 #define KSPLIT_TABLE_ENTRIES	(PAGE_SIZE / sizeof(u64))
 
@@ -495,46 +492,37 @@ unlock:
 }
 
 /*
- * The level at which the owner maps a page that was got since f->seq.  Under
+ * Whether the owner maps a page that was got since f->seq by 2 MiB or more.  Under
  * mmu_lock with no invalidation in progress, which the caller knows, the entries
  * that map it are present and stay what they are, leaf or table: whoever changes
  * that first waits for the lock in the notifier.  With interrupts off the tables
  * stay in any case.
  */
-static unsigned int ksplit_owner_level(struct mm_struct *mm, unsigned long hva)
+static bool ksplit_owner_large(struct mm_struct *mm, unsigned long hva)
 {
 	pud_t pud;
-	pmd_t pmd;
 
 	guard(irqsave)();
 	/* Each entry once: what was a table may be a large page the next time. */
 	pud = READ_ONCE(*pud_offset(p4d_offset(pgd_offset(mm, hva), hva), hva));
-	if (pud_leaf(pud))
-		return 3;
-	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	return pmd_leaf(pmd) ? 2 : 1;
+	return pud_leaf(pud) || pmd_leaf(READ_ONCE(*pmd_offset(&pud, hva)));
 }
 
 /*
  * How large a leaf may be, its executability aside.  Most pages that the owner
- * maps by 4 KiB lie wrong in memory for more: no need to look.
+ * maps by 4 KiB lie wrong in memory for more: no need to look.  Leaves of 1 GiB
+ * would save little: tables over 2 MiB leaves are few.
  */
 static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct ksplit_slot *slot,
 					const struct ksplit_refill *f)
 	__must_hold(&vm->mmu_lock)
 {
-	struct ksplit_leaf leaf = {
-		.gpa = f->walk.gpa & PAGE_MASK,
-		.hva = f->hva,
-		.pfn = page_to_pfn(f->page),
-		.slot_start = slot->hva,
-		.slot_end = slot->hva + slot->size,
-		.worker_level = f->walk.level,
-		.hw_level = ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) ? KSPLIT_LEAF_MAX : 1,
-	};
-	unsigned int level = ksplit_leaf_level(&leaf);
+	bool large = f->walk.level > 1 && ksplit_ept_has(VMX_EPT_2MB_PAGE_BIT) &&
+		     ksplit_ept_large(f->walk.gpa, f->hva, page_to_pfn(f->page),
+				      slot->hva, slot->size) &&
+		     ksplit_owner_large(vm->owner, f->hva);
 
-	return level > 1 ? min(level, ksplit_owner_level(vm->owner, f->hva)) : 1;
+	return large ? 2 : 1;
 }
 
 /*
@@ -576,7 +564,7 @@ static void ksplit_install(struct ksplit_vm *vm, struct ksplit_refill *f,
 	u64 old = READ_ONCE(*entry);
 	bool table = ksplit_ept_is_table(old, level);
 
-	/* KSPLIT_LEAF_MAX: a table of 4 KiB leaves. */
+	/* No leaf is larger than 2 MiB: a table of 4 KiB leaves. */
 	if (table)
 		f->orphan = ksplit_ept_child(old);
 	WRITE_ONCE(*entry, ksplit_ept_make_leaf(pa, rights, level) |
@@ -668,27 +656,30 @@ static int ksplit_refill(struct ksplit_vm *vm, struct ksplit_root *root, struct 
 /**
  * ksplit_ept_fault - handles an EPT violation
  * @vcpu: the vCPU; its root is what the CPU used
- * @fault: the violation, and what to tell the worker
+ * @e: the violation, with the CPU's qualification; becomes what the worker is told
+ * @gpa: guest physical address
  *
  * Context: process context of the worker, vcpu->mutex; sleeps for the worker's
  * own memory, never for the owner's.
- * Return: enum ksplit_fault_result; -EFAULT if the worker's tables cannot be
- * read, -ENOMEM.
+ * Return: 1 (enter again: the entry is there, or something was out of date), 0 (the
+ * worker's: its tables do not allow it, or KSPLIT_EXIT_BACKING); -EFAULT if the
+ * worker's tables cannot be read, -ENOMEM.
  */
-int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
+int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_exit *e, u64 gpa)
 {
 	u64 caps = ksplit_hw.synthetic[KSPLIT_VMX_MSR(MSR_IA32_VMX_EPT_VPID_CAP)];
 	struct ksplit_vm *vm = vcpu->vm;
 	struct ksplit_refill f = {
-		.walk.gpa = fault->gpa,
+		.walk.gpa = gpa,
 		.walk.root = vcpu->root->key,
 		.walk.limit = min_t(u64, TASK_SIZE_MAX, BIT_ULL(ksplit_hw.maxphyaddr)),
 		.walk.exec_only = caps & VMX_EPT_EXECUTE_ONLY_BIT,
-		.write = fault->qualification & KSPLIT_EPT_QUAL_WRITE,
-		.fetch = fault->qualification & KSPLIT_EPT_QUAL_FETCH,
+		.write = e->qualification & KSPLIT_EPT_QUAL_WRITE,
+		.fetch = e->qualification & KSPLIT_EPT_QUAL_FETCH,
 	};
-	int r = KSPLIT_FAULT_BACKING;
+	int r = 0;
 
+	ksplit_count(ept_faults);
 	f.seq = READ_ONCE(vm->invalidate_seq);
 	/* A flush that this misses finds the worker's tables changed. */
 	smp_rmb();
@@ -696,28 +687,32 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_ept_fault *fault)
 	ksplit_windows_sync(vm);
 	if (ksplit_ept_walk(&f.walk, ksplit_read_table, NULL))
 		return -EFAULT;
-	if (f.walk.result == KSPLIT_WALK_MISCONFIG)
-		return KSPLIT_FAULT_MISCONFIG;
-	if (f.walk.result == KSPLIT_WALK_LEAF && !ksplit_refill_slot(vm, &f)) {
+	if (f.walk.misconfig) {
+		e->reason = (e->reason & ~0xffff) | EXIT_REASON_EPT_MISCONFIG;
+		return 0;
+	}
+	if (f.walk.rights && !ksplit_refill_slot(vm, &f)) {
 		ksplit_vm_err(vm, "EPT leaf outside of any slot");
-		f.walk.result = KSPLIT_WALK_ABSENT;
 		f.walk.rights = 0;
 	}
-	if (!ksplit_ept_permits(&f.walk, fault->qualification)) {
-		fault->qualification = ksplit_ept_qualification(fault->qualification, &f.walk);
-		return KSPLIT_FAULT_VIOLATION;
+	if (!ksplit_ept_permits(&f.walk, e->qualification)) {
+		e->qualification = ksplit_ept_qualification(e->qualification, &f.walk);
+		return 0;
 	}
 
-	fault->backing = f.window;
-	fault->backing_write = f.write;
 	/* While it is held the owner's page tables stay. */
-	if (!mmget_not_zero(vm->owner))
-		return r;
-	if (ksplit_page_try(vm, &f)) {
-		r = ksplit_refill(vm, vcpu->root, &f) ?: KSPLIT_FAULT_DONE;
-		put_page(f.page);
+	if (mmget_not_zero(vm->owner)) {
+		if (ksplit_page_try(vm, &f)) {
+			r = ksplit_refill(vm, vcpu->root, &f) ?: 1;
+			put_page(f.page);
+		}
+		mmput_async(vm->owner);
 	}
-	mmput_async(vm->owner);
+	if (!r) {
+		vcpu->run.exit_flags |= KSPLIT_EXIT_BACKING;
+		vcpu->run.backing = f.window;
+		vcpu->run.backing_write = f.write;
+	}
 	return r;
 }
 

@@ -35,33 +35,14 @@ static bool ksplit_split_lock(struct ksplit_hw_vmcs *v)
 static int ksplit_handle_ept(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 			     struct ksplit_exit *e)
 {
-	struct ksplit_ept_fault fault = { };
-	int r;
+	u64 gpa;
 
 	scoped_guard(preempt) {
 		ksplit_vmcs_load(v);
-		fault.gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
-		fault.qualification = vmx_read(EXIT_QUALIFICATION);
+		gpa = vmx_read(GUEST_PHYSICAL_ADDRESS);
+		e->qualification = vmx_read(EXIT_QUALIFICATION);
 	}
-
-	ksplit_count(ept_faults);
-	r = ksplit_ept_fault(vcpu, &fault);
-	e->qualification = fault.qualification;
-	switch (r) {
-	case KSPLIT_FAULT_DONE:
-		return 1;
-	case KSPLIT_FAULT_BACKING:
-		vcpu->run.exit_flags |= KSPLIT_EXIT_BACKING;
-		vcpu->run.backing = fault.backing;
-		vcpu->run.backing_write = fault.backing_write;
-		return 0;
-	case KSPLIT_FAULT_MISCONFIG:
-		e->reason = (e->reason & ~0xffff) | EXIT_REASON_EPT_MISCONFIG;
-		return 0;
-	case KSPLIT_FAULT_VIOLATION:
-		return 0;
-	}
-	return r;
+	return ksplit_ept_fault(vcpu, e, gpa);
 }
 
 /**

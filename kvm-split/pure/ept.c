@@ -70,7 +70,7 @@ static bool reserved(const struct ksplit_walk *w, u64 entry)
  *
  * Bits of @w->gpa above 47 do not count: no root maps them.
  *
- * Return: 0 with @w->result set, or @read's error.
+ * Return: 0, or @read's error.
  */
 int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx)
 {
@@ -80,7 +80,7 @@ int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx)
 
 	w->addr = 0;
 	w->rights = KSPLIT_EPT_RWX;
-	w->result = KSPLIT_WALK_ABSENT;
+	w->misconfig = false;
 	w->level = KSPLIT_EPT_LEVELS;
 	if (w->gpa >> ksplit_level_shift(KSPLIT_EPT_LEVELS + 1)) {
 		w->rights = 0;
@@ -96,7 +96,7 @@ int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx)
 		if (!ksplit_ept_present(entry))
 			return 0;
 		if (reserved(w, entry)) {
-			w->result = KSPLIT_WALK_MISCONFIG;
+			w->misconfig = true;
 			return 0;
 		}
 		table = entry & KSPLIT_EPT_ADDR;
@@ -104,20 +104,19 @@ int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx)
 			break;
 	}
 	w->addr = table;
-	w->result = KSPLIT_WALK_LEAF;
 	return 0;
 }
 
 /**
  * ksplit_ept_permits() - whether the worker's tables allow an access
- * @w: a walk that was done
+ * @w: a walk that was done, and found no misconfiguration
  * @qualification: of the EPT violation
  */
 bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification)
 {
 	u64 access = qualification & KSPLIT_EPT_QUAL_ACCESS;
 
-	return w->result == KSPLIT_WALK_LEAF && access && !(access & ~w->rights);
+	return access && !(access & ~w->rights);
 }
 
 /**
@@ -136,30 +135,20 @@ u64 ksplit_ept_qualification(u64 hw_qualification, const struct ksplit_walk *w)
 }
 
 /**
- * ksplit_leaf_level() - the largest page that may be mapped at once
- * @leaf: what bounds it
+ * ksplit_ept_large() - whether 2 MiB around a page may be mapped at once
+ * @gpa: guest physical address in the page
+ * @hva: the same byte's in the owner
+ * @pfn: page frame of that byte, 4 KiB units
+ * @start: owner's address of the slot's first byte
+ * @size: of the slot
  *
- * The guest physical address, the owner's address and the page frame must be
- * congruent modulo the page, and the page must lie inside the slot.
- *
- * Return: 1 to 3.
+ * The three must be congruent modulo 2 MiB, and these must lie inside the slot.
  */
-unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf)
+bool ksplit_ept_large(u64 gpa, u64 hva, u64 pfn, u64 start, u64 size)
 {
-	unsigned int level = KSPLIT_EPT_LEVELS - 1;
+	const u64 large = ksplit_level_size(2);
+	u64 first = hva & ~(large - 1);
 
-	for (; level > 1; level--) {
-		u64 size = ksplit_level_size(level);
-		u64 start = leaf->hva & ~(size - 1);
-
-		if (level > leaf->worker_level || level > leaf->hw_level)
-			continue;
-		if ((leaf->gpa ^ leaf->hva) & (size - 1) & PAGE_MASK)
-			continue;
-		if ((leaf->hva >> PAGE_SHIFT ^ leaf->pfn) & ((size - 1) >> PAGE_SHIFT))
-			continue;
-		if (start >= leaf->slot_start && below(start, size, leaf->slot_end))
-			return level;
-	}
-	return 1;
+	return !(((gpa ^ hva) | (pfn << PAGE_SHIFT ^ hva)) & (large - PAGE_SIZE)) &&
+	       first >= start && below(first - start, large, size);
 }

@@ -64,29 +64,23 @@ u64 ksplit_ept_make_leaf(u64 pa, u64 rights, unsigned int level);
 u64 ksplit_ept_make_table(u64 pa);
 u64 ksplit_ept_make_pointer(u64 pa, bool ad);
 
-enum ksplit_walk_result {
-	KSPLIT_WALK_LEAF,	/* translated; @rights may still be too few */
-	KSPLIT_WALK_ABSENT,	/* an entry is not present */
-	KSPLIT_WALK_MISCONFIG,	/* an entry's value is reserved */
-};
-
 /**
  * struct ksplit_walk - a walk of the worker's tables
  * @gpa:	in: what to translate
  * @root:	in: worker address of the root table, page-aligned
  * @limit:	in: end of the addresses that a table or leaf may name
  * @exec_only:	in: whether execute-only entries are architectural here
- * @result:	out: enum ksplit_walk_result
- * @addr:	out: LEAF: worker address of the leaf's first byte
+ * @misconfig:	out: an entry's value is reserved
+ * @addr:	out: worker address of the leaf's first byte
  * @level:	out: level of the last entry read
- * @rights:	out: KSPLIT_EPT_R/W/X that all entries read give
+ * @rights:	out: KSPLIT_EPT_R/W/X that all entries read give, 0 without a leaf
  */
 struct ksplit_walk {
 	u64 gpa;
 	u64 root;
 	u64 limit;
 	bool exec_only;
-	enum ksplit_walk_result result;
+	bool misconfig;
 	u64 addr;
 	unsigned int level;
 	u64 rights;
@@ -98,27 +92,6 @@ int ksplit_ept_walk(struct ksplit_walk *w, ksplit_read_entry read, void *ctx);
 bool ksplit_ept_permits(const struct ksplit_walk *w, u64 qualification);
 u64 ksplit_ept_qualification(u64 hw_qualification, const struct ksplit_walk *w);
 
-/**
- * struct ksplit_leaf - what bounds the size of an EPT leaf, but for the owner's
- *	mapping of the page
- * @gpa:	guest physical address, any byte of the page
- * @hva:	owner's address of the same byte
- * @pfn:	page frame of that byte, 4 KiB units
- * @slot_start:	owner's address of the slot's first byte
- * @slot_end:	and the end, exclusive
- * @worker_level: level of the leaf in the worker's tables
- * @hw_level:	largest level of the CPU's EPT
- */
-struct ksplit_leaf {
-	u64 gpa;
-	u64 hva;
-	u64 pfn;
-	u64 slot_start;
-	u64 slot_end;
-	unsigned int worker_level;
-	unsigned int hw_level;
-};
-
-unsigned int ksplit_leaf_level(const struct ksplit_leaf *leaf);
+bool ksplit_ept_large(u64 gpa, u64 hva, u64 pfn, u64 start, u64 size);
 
 #endif /* KSPLIT_EPT_H */

@@ -51,16 +51,20 @@ static void build(void)
 	mem[3][0] = 0x7654000 | 6 << 3 | 7;
 }
 
-static enum ksplit_walk_result result(u64 gpa)
+enum result { LEAF, ABSENT, MISCONFIG };
+
+static enum result result(u64 gpa)
 {
 	ck_assert_int_eq(walk(gpa), 0);
-	return w.result;
+	if (w.misconfig)
+		return MISCONFIG;
+	return w.rights ? LEAF : ABSENT;
 }
 
 START_TEST(walks)
 {
 	build();
-	ck_assert_int_eq(result(0x123), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0x123), LEAF);
 	ck_assert_uint_eq(w.addr, 0x7654000);
 	ck_assert_uint_eq(w.level, 1);
 	ck_assert_uint_eq(w.rights, 7);
@@ -69,31 +73,31 @@ START_TEST(walks)
 
 	/* 2 MiB and 1 GiB. */
 	mem[2][1] = 0x40000000 | 1 << 7 | 6 << 3 | 5;
-	ck_assert_int_eq(result(0x2abcde), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0x2abcde), LEAF);
 	ck_assert_uint_eq(w.level, 2);
 	ck_assert_uint_eq(w.rights, 5);
 	ck_assert_uint_eq(w.addr, 0x40000000);
 	mem[1][3] = 0x80000000 | 1 << 7 | 6 << 3 | 7;
-	ck_assert_int_eq(result(3ull << 30 | 5), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(3ull << 30 | 5), LEAF);
 	ck_assert_uint_eq(w.level, 3);
 	ck_assert_uint_eq(reads, 2);
 
 	/* Rights of all levels. */
 	mem[0][0] &= ~2ull;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0), LEAF);
 	ck_assert_uint_eq(w.rights, 5);
 
 	/* Not present; the non-present values that KVM uses. */
 	mem[3][1] = 1ull << 63;
-	ck_assert_int_eq(result(0x1000), KSPLIT_WALK_ABSENT);
+	ck_assert_int_eq(result(0x1000), ABSENT);
 	ck_assert_uint_eq(w.rights, 0);
 	mem[3][1] = 1ull << 63 | 0x5a0;
-	ck_assert_int_eq(result(0x1000), KSPLIT_WALK_ABSENT);
-	ck_assert_int_eq(result(1ull << 39), KSPLIT_WALK_ABSENT);
+	ck_assert_int_eq(result(0x1000), ABSENT);
+	ck_assert_int_eq(result(1ull << 39), ABSENT);
 	ck_assert_uint_eq(w.level, 4);
 
 	/* Beyond what four levels translate. */
-	ck_assert_int_eq(result(1ull << 48), KSPLIT_WALK_ABSENT);
+	ck_assert_int_eq(result(1ull << 48), ABSENT);
 	ck_assert_uint_eq(reads, 0);
 	ck_assert_uint_eq(w.rights, 0);
 
@@ -111,9 +115,9 @@ static void misconfig(unsigned int page, u64 entry)
 	u64 before = mem[page][0];
 
 	mem[page][0] = entry;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_MISCONFIG);
+	ck_assert_int_eq(result(0), MISCONFIG);
 	mem[page][0] = before;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0), LEAF);
 }
 
 START_TEST(misconfigs)
@@ -137,12 +141,12 @@ START_TEST(misconfigs)
 		misconfig(1, table(2) | 1 << bit);
 	w.exec_only = true;
 	mem[3][0] = 0x7654000 | 6 << 3 | 4;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0), LEAF);
 	ck_assert_uint_eq(w.rights, 4);
 	w.exec_only = false;
 	/* The last page below the limit is fine. */
 	mem[3][0] = (LIMIT - 4096) | 6 << 3 | 7;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0), LEAF);
 }
 END_TEST
 
@@ -150,7 +154,7 @@ START_TEST(qualification)
 {
 	build();
 	mem[3][0] &= ~2ull;
-	ck_assert_int_eq(result(0), KSPLIT_WALK_LEAF);
+	ck_assert_int_eq(result(0), LEAF);
 	ck_assert(ksplit_ept_permits(&w, 1));
 	ck_assert(ksplit_ept_permits(&w, 4));
 	ck_assert(!ksplit_ept_permits(&w, 2));
@@ -159,7 +163,7 @@ START_TEST(qualification)
 	/* The stub's rights (bits 5:3) go, the worker's come. */
 	ck_assert_uint_eq(ksplit_ept_qualification(0x1182, &w), 0x11aa);
 	ck_assert_uint_eq(ksplit_ept_qualification(~0ull, &w), 0x1faf);
-	ck_assert_int_eq(result(0x1000), KSPLIT_WALK_ABSENT);
+	ck_assert_int_eq(result(0x1000), ABSENT);
 	ck_assert(!ksplit_ept_permits(&w, 1));
 	ck_assert(!ksplit_ept_permits(&w, 0));
 	ck_assert_uint_eq(ksplit_ept_qualification(0x1ba, &w), 0x182);
@@ -203,9 +207,7 @@ START_TEST(random_walks)
 		}
 		if (walk(gpa))
 			continue;
-		if (w.result == KSPLIT_WALK_ABSENT)
-			EQ(w.rights, 0);
-		if (w.result != KSPLIT_WALK_LEAF)
+		if (w.misconfig || !w.rights)
 			continue;
 		leaves++;
 		LE(w.level, 3);
@@ -216,76 +218,51 @@ START_TEST(random_walks)
 			rights &= mem[(read_addr[i] - BASE) / 4096]
 				     [read_addr[i] % 4096 / 8];
 		EQ(w.rights, rights);
-		HOLDS(rights || !ksplit_ept_permits(&w, rnd() % 8));
+		level = rnd() % 8;
+		EQ(ksplit_ept_permits(&w, level), level && !(level & ~rights));
 		HOLDS(w.exec_only || rights & 1);
 	}
 	ck_assert_uint_gt(leaves, 1000);
 }
 END_TEST
 
-START_TEST(levels)
+START_TEST(large)
 {
-	struct ksplit_leaf good = {
-		.gpa = 0x40212345, .hva = 0x7f0080212345, .pfn = 0x140212,
-		.slot_start = 0x7f0080000000, .slot_end = 0x7f00c0000000,
-		.worker_level = 3, .hw_level = 3,
-	};
-	struct ksplit_leaf l = good;
+	const u64 gpa = 0x40212345, hva = 0x7f0080212345, pfn = 0x140212;
+	const u64 start = 0x7f0080200000, size = 0x200000;
 
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 3);
-	l.hw_level = 2;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
-	l = good;
-	l.worker_level = 1;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 1);
-	l = good;
-	l.slot_end -= 4096;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
-	l = good;
-	l.slot_start += 4096;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
-	l = good;
-	l.pfn += 0x200;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 2);
-	l = good;
-	l.gpa += 0x1000;
-	ck_assert_uint_eq(ksplit_leaf_level(&l), 1);
+	ck_assert(ksplit_ept_large(gpa, hva, pfn, start, size));
+	ck_assert(ksplit_ept_large(gpa, hva, pfn + 0x200, 0, 1ull << 47));
+	ck_assert(!ksplit_ept_large(gpa, hva, pfn, start, size - 4096));
+	ck_assert(!ksplit_ept_large(gpa, hva, pfn, start + 4096, size));
+	ck_assert(!ksplit_ept_large(gpa, hva, pfn, start - 4096, size));
+	ck_assert(!ksplit_ept_large(gpa, hva, pfn + 0x100, start, size));
+	ck_assert(!ksplit_ept_large(gpa + 0x1000, hva, pfn, start, size));
 }
 END_TEST
 
 /* The whole page lies in the slot and is one piece of memory. */
-START_TEST(random_levels)
+START_TEST(random_large)
 {
-	unsigned int round, large = 0;
+	const u64 size = 1 << 21;
+	unsigned int round, nr = 0;
 
 	for (round = 0; round < 1000000; round++) {
 		u64 align = ~((1ull << (12 + rnd() % 20)) - 1);
-		struct ksplit_leaf l = {
-			.hva = rnd() % LIMIT,
-			.worker_level = rnd() % 5, .hw_level = 1 + rnd() % 3,
-		};
-		unsigned int level;
-		u64 size, start;
+		u64 hva = rnd() % LIMIT, gpa = hva + (rnd() & align);
+		u64 pfn = (hva + (rnd() & align)) >> 12;
+		u64 slot = hva - rnd() % (1ull << 31), bytes = hva - slot + rnd() % (1ull << 31);
+		u64 start = hva & ~(size - 1);
+		bool fits = start >= slot && start + size <= slot + bytes &&
+			    !((gpa - hva) & (size - 1) & ~4095ull) &&
+			    !((pfn - (hva >> 12)) & 511);
 
-		l.gpa = l.hva + (rnd() & align);
-		l.pfn = (l.hva + (rnd() & align)) >> 12;
-		l.slot_start = l.hva - rnd() % (1ull << 31);
-		l.slot_end = l.hva + rnd() % (1ull << 31);
-		level = ksplit_leaf_level(&l);
-		HOLDS(level >= 1 && level <= l.hw_level);
-		if (level == 1)
-			continue;
-		large++;
-		size = ksplit_level_size(level);
-		start = l.hva & ~(size - 1);
-		HOLDS(level <= l.worker_level);
-		HOLDS(start >= l.slot_start && start + size <= l.slot_end);
-		EQ((l.gpa - l.hva) & (size - 1) & ~4095ull, 0);
-		EQ((l.pfn - (l.hva >> 12)) & ((size >> 12) - 1), 0);
+		EQ(ksplit_ept_large(gpa, hva, pfn, slot, bytes), fits);
+		nr += fits;
 	}
-	ck_assert_uint_gt(large, 1000);
+	ck_assert_uint_gt(nr, 1000);
 }
 END_TEST
 
 MAIN("pure/ept", walks, misconfigs, qualification, pointers, random_walks,
-     levels, random_levels)
+     large, random_large)
