@@ -54,7 +54,7 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 		if (!user_access_begin(bitmap, PAGE_SIZE))
 			return -EFAULT;
 		for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
-			unsafe_get_user(words[i], bitmap + ksplit_msr_words[i], fault);
+			unsafe_get_user(words[i], bitmap + ksplit_pass_words[i].word, fault);
 		user_access_end();
 	}
 	for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)

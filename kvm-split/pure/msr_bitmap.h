@@ -11,29 +11,23 @@
 
 #include "env.h"
 
-#define KSPLIT_PASS_READ	1
-#define KSPLIT_PASS_WRITE	2
-
 /**
- * struct ksplit_pass_msr - an MSR that may be passed through
- * @msr:	index
- * @rights:	KSPLIT_PASS_*
+ * struct ksplit_pass_word - 64 bits of the bitmap with MSRs that may be passed through
+ * @word:	which, in ascending order; the others of a worker's do not matter
+ * @mask:	the bits of these MSRs
  *
  * For each of them but TSC (read only), PRED_CMD and FLUSH_CMD (commands) the
  * stub has to give the host its value back after every exit; FS_BASE, GS_BASE
  * and SYSENTER are VMCS fields.
  */
-struct ksplit_pass_msr {
-	u32 msr;
-	u32 rights;
+struct ksplit_pass_word {
+	u16 word;
+	u64 mask;
 };
 
-#define KSPLIT_NR_PASS_MSRS	10
 #define KSPLIT_NR_MSR_WORDS	8
 
-extern const struct ksplit_pass_msr ksplit_pass_msrs[KSPLIT_NR_PASS_MSRS];
-/* Which 64-bit words of the worker's bitmap matter, in ascending order. */
-extern const u16 ksplit_msr_words[KSPLIT_NR_MSR_WORDS];
+extern const struct ksplit_pass_word ksplit_pass_words[KSPLIT_NR_MSR_WORDS];
 
 void ksplit_msr_bitmap_build(u64 real[512], const u64 worker[KSPLIT_NR_MSR_WORDS]);
 

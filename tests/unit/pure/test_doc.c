@@ -182,6 +182,15 @@ static void print_fields(FILE *f)
 	}
 }
 
+/* The bits of a word of the MSR bitmap that may be clear. */
+static u64 passed(unsigned int word)
+{
+	for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
+		if (ksplit_pass_words[i].word == word)
+			return ksplit_pass_words[i].mask;
+	return 0;
+}
+
 static void print_msrs(FILE *f)
 {
 	static const char *const rights[] = { "", "read", "write",
@@ -191,9 +200,14 @@ static void print_msrs(FILE *f)
 	fputs("\n## MSRs without VM exit\n\n"
 	      "If the worker's bitmap lets them through as well; every other MSR "
 	      "exits.\n\n| MSR | access |\n|---|---|\n", f);
-	for (i = 0; i < KSPLIT_NR_PASS_MSRS; i++)
-		fprintf(f, "| %#x | %s |\n", ksplit_pass_msrs[i].msr,
-			rights[ksplit_pass_msrs[i].rights]);
+	for (i = 0; i < 0x4000; i++) {
+		u32 msr = i < 0x2000 ? i : 0xc0000000 + i - 0x2000;
+		unsigned int access = passed(i / 64) >> i % 64 & 1;
+
+		access |= (passed(256 + i / 64) >> i % 64 & 1) << 1;
+		if (access)
+			fprintf(f, "| %#x | %s |\n", msr, rights[access]);
+	}
 }
 
 static void print_doc(FILE *f)
