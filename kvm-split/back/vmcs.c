@@ -14,8 +14,7 @@
 static DEFINE_IDA(ksplit_vpids);
 
 /* Slots that this CPU writes, by group and all together. */
-static u8 ksplit_group_slots[32][KSPLIT_NR_SLOTS];
-static u8 ksplit_group_size[32];
+static u64 ksplit_group_slots[KSPLIT_NR_GROUPS][KSPLIT_SLOT_WORDS] __ro_after_init;
 u64 ksplit_volatile[KSPLIT_SLOT_WORDS] __ro_after_init;
 
 unsigned long ksplit_shadow_exits[2][PAGE_SIZE / sizeof(long)] __page_aligned_bss;
@@ -30,7 +29,7 @@ static void __init ksplit_shadow_field(unsigned int encoding, unsigned int slot,
 	ksplit_slot_set(ksplit_shadow, slot);
 	if (write) {
 		__clear_bit(encoding, ksplit_shadow_exits[1]);
-		ksplit_group_slots[KSPLIT_G_SHADOW][ksplit_group_size[KSPLIT_G_SHADOW]++] = slot;
+		ksplit_slot_set(ksplit_group_slots[KSPLIT_G_SHADOW], slot);
 	}
 }
 
@@ -45,7 +44,7 @@ void __init ksplit_vmcs_init_tables(void)
 		group = ksplit_fields[slot].group;
 		if (!group || !ksplit_slot_test(ksplit_hw.supported, slot))
 			continue;
-		ksplit_group_slots[group][ksplit_group_size[group]++] = slot;
+		ksplit_slot_set(ksplit_group_slots[group], slot);
 		ksplit_slot_set(ksplit_volatile, slot);
 	}
 	memset(ksplit_shadow_exits, 0xff, sizeof(ksplit_shadow_exits));
@@ -222,17 +221,15 @@ void ksplit_vmcs_apply(struct ksplit_hw_vmcs *v)
  */
 void ksplit_vmcs_read_groups(u32 groups, u64 *values, u64 *stored)
 {
-	unsigned int group, i, slot;
+	unsigned int group, word, slot;
+	unsigned long todo = groups;
 
-	while (groups) {
-		group = __ffs(groups);
-		groups &= groups - 1;
-		for (i = 0; i < ksplit_group_size[group]; i++) {
-			slot = ksplit_group_slots[group][i];
-			values[slot] = vmx_read(ksplit_fields[slot].encoding);
-			__set_bit(slot, (unsigned long *)stored);
+	for_each_set_bit(group, &todo, KSPLIT_NR_GROUPS)
+		for (word = 0; word < KSPLIT_SLOT_WORDS; word++) {
+			stored[word] |= ksplit_group_slots[group][word];
+			ksplit_for_each_slot(slot, word, ksplit_group_slots[group][word])
+				values[slot] = vmx_read(ksplit_fields[slot].encoding);
 		}
-	}
 }
 
 /**

@@ -151,7 +151,7 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 	return 0;
 }
 
-/* What an exit stores besides KSPLIT_G_EXIT and KSPLIT_G_BASIC. */
+/* What an exit stores besides KSPLIT_G_EXIT and KSPLIT_G_BASIC, if it is not INSN. */
 #define INSN	KSPLIT_GROUP(INSN)
 #define QUAL	(KSPLIT_GROUP(QUAL) | INSN)
 #define MODE	KSPLIT_GROUP(MODE)
@@ -162,9 +162,7 @@ int ksplit_caps_init(struct ksplit_hw *hw)
 static const u32 exit_groups[] = {
 	[EXIT_REASON_EXCEPTION_NMI] = ERROR,
 	[EXIT_REASON_TASK_SWITCH] = ERROR,
-	[EXIT_REASON_CPUID ... EXIT_REASON_INVD] = INSN,
 	[EXIT_REASON_INVLPG] = QUAL,
-	[EXIT_REASON_RDPMC ... EXIT_REASON_VMCALL] = INSN,
 	/* VMX instructions: KVM wants to know CPL, VMLAUNCH and VMRESUME more */
 	[EXIT_REASON_VMCLEAR] = VMX,
 	[EXIT_REASON_VMLAUNCH] = ENTER,
@@ -175,25 +173,17 @@ static const u32 exit_groups[] = {
 	[EXIT_REASON_VMON] = VMX,
 	[EXIT_REASON_CR_ACCESS ... EXIT_REASON_DR_ACCESS] = QUAL,
 	[EXIT_REASON_IO_INSTRUCTION] = QUAL | MODE,	/* the linear RIP */
-	[EXIT_REASON_MSR_READ ... EXIT_REASON_MSR_WRITE] = INSN,
 	[EXIT_REASON_INVALID_STATE ... EXIT_REASON_MSR_LOAD_FAIL] = QUAL,
-	[EXIT_REASON_MWAIT_INSTRUCTION] = INSN,
-	[EXIT_REASON_MONITOR_INSTRUCTION ... EXIT_REASON_PAUSE_INSTRUCTION] = INSN,
 	[EXIT_REASON_APIC_ACCESS ... EXIT_REASON_EOI_INDUCED] = QUAL,
 	[EXIT_REASON_GDTR_IDTR ... EXIT_REASON_LDTR_TR] = VMX,
 	[EXIT_REASON_EPT_VIOLATION] = KSPLIT_GROUP(QUAL) | KSPLIT_GROUP(ADDR),
 	/* MMIO, which is emulated */
 	[EXIT_REASON_EPT_MISCONFIG] = KSPLIT_GROUP(ADDR) | MODE | KSPLIT_GROUP(CR),
 	[EXIT_REASON_INVEPT] = VMX,
-	[EXIT_REASON_RDTSCP] = INSN,
 	[EXIT_REASON_INVVPID] = VMX,
-	[EXIT_REASON_WBINVD ... EXIT_REASON_XSETBV] = INSN,
 	[EXIT_REASON_APIC_WRITE] = QUAL,
-	[EXIT_REASON_RDRAND] = INSN,
 	[EXIT_REASON_INVPCID] = VMX,
-	[EXIT_REASON_VMFUNC ... EXIT_REASON_RDSEED] = INSN,
-	[EXIT_REASON_XSAVES ... EXIT_REASON_XRSTORS] = INSN,
-	[EXIT_REASON_NOTIFY] = KSPLIT_GROUP(QUAL),
+	[EXIT_REASON_NOTIFY] = QUAL,
 };
 
 /**
@@ -202,19 +192,18 @@ static const u32 exit_groups[] = {
  * @nested: of a guest's guest: its hypervisor sees most of these exits, and with
  *	    each what nested VMX copies
  *
- * Reasons that are unknown here store the least; the worker fetches more with
- * KSPLIT_FILL.
+ * Reasons that are unknown here store as little as an instruction's; the worker
+ * fetches more with KSPLIT_FILL.
  *
  * Return: bitmap of 1 << enum ksplit_group.
  */
 u32 ksplit_exit_groups(u32 exit_reason, bool nested)
 {
 	u32 basic = exit_reason & 0xffff;
-	u32 groups = KSPLIT_GROUP(EXIT) | KSPLIT_GROUP(BASIC);
+	u32 groups = basic < ARRAY_SIZE(exit_groups) ? exit_groups[basic] : 0;
 
+	groups = KSPLIT_GROUP(EXIT) | KSPLIT_GROUP(BASIC) | (groups ?: INSN);
 	if (nested)
 		groups |= VMX | KSPLIT_GROUP(RSP) | KSPLIT_GROUP(CR) | KSPLIT_GROUP(MISC);
-	if (basic < ARRAY_SIZE(exit_groups))
-		groups |= exit_groups[basic];
 	return groups;
 }

@@ -631,8 +631,8 @@ START_TEST(exit_groups)
 		LE(vmreads_of(ksplit_exit_groups(i, true)), 30);
 		EQ(groups & ~ksplit_exit_groups(i, true), 0);
 	}
-	ck_assert_uint_eq(vmreads(1), 6);	/* external interrupt */
-	ck_assert_uint_eq(vmreads(52), 6);	/* preemption timer */
+	ck_assert_uint_eq(vmreads(1), 7);	/* external interrupt */
+	ck_assert_uint_eq(vmreads(52), 7);	/* preemption timer */
 	ck_assert_uint_eq(vmreads(10), 7);	/* CPUID */
 	ck_assert_uint_eq(vmreads(12), 7);	/* HLT */
 	ck_assert_uint_eq(vmreads(32), 7);	/* WRMSR */
