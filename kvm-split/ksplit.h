@@ -55,7 +55,7 @@
 	X(runs) X(exits) X(exits_worker) X(exits_ring0)			\
 	X(fills) X(blocks) X(kicks) X(flushes) X(fault_ins)		\
 	X(window_faults) X(ept_faults) X(ept_zaps)			\
-	X(vmreads) X(vmwrites) X(wrmsrs)				\
+	X(vmreads) X(vmwrites)						\
 	X(sysc_worker)
 
 enum ksplit_stat {
@@ -161,7 +161,6 @@ struct ksplit_vm {
 
 	spinlock_t mmu_lock;
 	struct mmu_notifier notifier;
-	bool notifier_registered;
 	u64 invalidate_seq;		/* what was looked up before it rose is out of date */
 	u32 invalidate_count;		/* notifier ranges in progress, */
 	u64 invalidate_start;		/* and what holds them all */
@@ -229,7 +228,6 @@ struct ksplit_vcpu {
 	u64 tlb_gen;
 	bool in_guest;			/* a kick needs an IPI; interrupts off since, until exit */
 	int cpu;			/* where it is in_guest, or last was */
-	int last_cpu;			/* for VPID/EPT hygiene */
 	bool kicked;
 	bool interrupted;		/* the client's call is: a kick goes with it */
 	unsigned long followed;		/* the client's scheduling, jiffies */

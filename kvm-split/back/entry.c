@@ -209,11 +209,9 @@ static void ksplit_load_guest(struct ksplit_vcpu *vcpu, struct ksplit_host_state
 		    (i != KSPLIT_MSR_TSC_AUX && !(real[KSPLIT_S_GUEST_IA32_EFER] & EFER_SCE)))
 			continue;
 		wrmsrl(ksplit_syscall_msrs[i], run->msr[i]);
-		ksplit_count(wrmsrs);
 		host->msrs |= BIT(i);
 	}
 	wrmsrl(MSR_KERNEL_GS_BASE, run->msr[KSPLIT_MSR_KERNEL_GS_BASE]);
-	ksplit_count(wrmsrs);
 
 	if (cpu_feature_enabled(X86_FEATURE_XSAVE)) {
 		host->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
@@ -264,13 +262,9 @@ static void ksplit_load_host(struct ksplit_vcpu *vcpu, const struct ksplit_host_
 	/* The guest may write it without an exit. */
 	rdmsrl(MSR_KERNEL_GS_BASE, run->msr[KSPLIT_MSR_KERNEL_GS_BASE]);
 	wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
-	ksplit_count(wrmsrs);
-	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++) {
-		if (host->msrs & BIT(i)) {
+	for (unsigned int i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
+		if (host->msrs & BIT(i))
 			wrmsrl(ksplit_syscall_msrs[i], this_cpu_read(ksplit_cpu.host_msr[i]));
-			ksplit_count(wrmsrs);
-		}
-	}
 	run->msr[KSPLIT_MSR_SPEC_CTRL] = vcpu->spec_ctrl;
 	/* VM exit sets GDTR's limit to 64 KiB and clobbers the TSS's. */
 	invalidate_tss_limit();
@@ -410,15 +404,15 @@ static void ksplit_prepare_entry(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs
  */
 static int ksplit_sync_tlb(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
 {
+	int cpu = smp_processor_id();
 	u64 gen;
 
-	vcpu->cpu = smp_processor_id();
-	if (vcpu->last_cpu != vcpu->cpu) {
+	if (vcpu->cpu != cpu) {
 		/* What this CPU knows of the vCPU is of unknown age. */
 		vcpu->tlb_gen = 0;
 		vcpu->vmcs[0].flush_vpid = true;
 		vcpu->vmcs[1].flush_vpid = true;
-		vcpu->last_cpu = vcpu->cpu;
+		WRITE_ONCE(vcpu->cpu, cpu);
 	}
 	/*
 	 * From here on a kicker sends an IPI, which the entry takes as an

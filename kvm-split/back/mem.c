@@ -884,23 +884,14 @@ static const struct mmu_notifier_ops ksplit_mn_ops = {
  * ksplit_mem_init - follows the owner's memory management from now on
  * @vm: a new VM, with its owner
  *
- * Return: 0, -ESHUTDOWN (the owner is gone), -EINTR, -ENOMEM.
+ * Context: process context of the owner.
+ * Return: 0, -ENOMEM.
  */
 int ksplit_mem_init(struct ksplit_vm *vm)
 {
-	int r = -EINTR;
-
 	vm->ept_pages_max = KSPLIT_EPT_PAGES_MIN;
 	vm->notifier.ops = &ksplit_mn_ops;
-	if (!mmget_not_zero(vm->owner))
-		return -ESHUTDOWN;
-	if (!mmap_write_lock_killable(vm->owner)) {
-		r = __mmu_notifier_register(&vm->notifier, vm->owner);
-		mmap_write_unlock(vm->owner);
-	}
-	mmput_async(vm->owner);
-	vm->notifier_registered = !r;
-	return r;
+	return mmu_notifier_register(&vm->notifier, vm->owner);
 }
 
 /**
@@ -913,7 +904,8 @@ void ksplit_mem_destroy(struct ksplit_vm *vm)
 {
 	struct ksplit_slot *slot, *next;
 
-	if (vm->notifier_registered)
+	/* Set when it was registered. */
+	if (vm->notifier.mm)
 		mmu_notifier_unregister(&vm->notifier, vm->owner);
 	ksplit_ept_destroy(vm);
 	/* A window holds the descriptor: nothing is pinned any more. */

@@ -23,7 +23,8 @@ static void ksplit_vcpu_release_ref(struct kref *ref)
 	struct ksplit_vcpu *vcpu = container_of(ref, struct ksplit_vcpu, ref);
 	struct ksplit_vm *vm = vcpu->vm;
 
-	xa_erase(&vm->vcpus, vcpu->nr);
+	/* Unless it never got there. */
+	xa_cmpxchg(&vm->vcpus, vcpu->nr, vcpu, NULL, 0);
 	/* Kickers and notifiers walk vm->vcpus under RCU. */
 	synchronize_rcu();
 	/* There may be the news of a file whose vCPU no worker took. */
@@ -155,43 +156,37 @@ struct ksplit_vcpu *ksplit_vcpu_create(struct ksplit_vm *vm, unsigned long id)
 {
 	struct ksplit_quota *quota = vm->session->quota;
 	struct ksplit_vcpu *vcpu;
-	int r = -ENOSPC;
+	int r;
 
 	if (id > U32_MAX)
 		return ERR_PTR(-EINVAL);
-	if (atomic_inc_return(&quota->nr_vcpus) > READ_ONCE(quota->max_vcpus)) {
-		ksplit_vm_err(vm, "limit of %u vCPUs reached", quota->max_vcpus);
-		goto uncharge;
-	}
-	r = -ENOMEM;
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 	if (!vcpu)
-		goto uncharge;
+		return ERR_PTR(-ENOMEM);
 	kref_init(&vcpu->ref);
+	kref_get(&vm->ref);
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->cpu = -1;
-	vcpu->last_cpu = -1;
 	mutex_init(&vcpu->mutex);
 	init_waitqueue_head(&vcpu->wq);
 	ksplit_channel_init(&vcpu->chan);
-	r = ksplit_vcpu_init_hw(vcpu);
-	if (r)
-		goto free;
-	r = xa_alloc(&vm->vcpus, &vcpu->nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1),
-		     GFP_KERNEL_ACCOUNT);
-	if (r)
-		goto free;
-	kref_get(&vm->ref);
 	ksplit_count(vcpus);
+	/* The place is taken before anything is made for it. */
+	if (atomic_inc_return(&quota->nr_vcpus) > READ_ONCE(quota->max_vcpus)) {
+		ksplit_vm_err(vm, "limit of %u vCPUs reached", quota->max_vcpus);
+		r = -ENOSPC;
+	} else {
+		r = ksplit_vcpu_init_hw(vcpu);
+	}
+	if (!r)
+		r = xa_alloc(&vm->vcpus, &vcpu->nr, vcpu, XA_LIMIT(0, KSPLIT_MAX_VCPUS - 1),
+			     GFP_KERNEL_ACCOUNT);
+	if (r) {
+		ksplit_vcpu_put(vcpu);
+		return ERR_PTR(r);
+	}
 	return vcpu;
-
-free:
-	ksplit_vcpu_free_hw(vcpu);
-	kfree(vcpu);
-uncharge:
-	atomic_dec(&quota->nr_vcpus);
-	return ERR_PTR(r);
 }
 
 /* ------------------------------------------------------------ VM -- */
@@ -305,11 +300,19 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	struct ksplit_vm *vm;
 	int r;
 
+	r = ksplit_hw_get();
+	if (r)
+		return ERR_PTR(r);
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	if (!vm)
+	if (!vm) {
+		ksplit_hw_put();
 		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&vm->ref);
+	kref_get(&session->ref);
 	vm->session = session;
+	INIT_LIST_HEAD(&vm->node);
+	mmgrab(owner);
 	vm->owner = owner;
 	vm->id = (u32)atomic_inc_return(&ksplit_vm_ids);
 	xa_init_flags(&vm->vcpus, XA_FLAGS_ALLOC);
@@ -319,35 +322,23 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	INIT_LIST_HEAD(&vm->roots);
 	INIT_LIST_HEAD(&vm->dead_roots);
 	atomic64_set(&vm->tlb_gen, 1);
+	ksplit_count(vms);
 
 	/* The place is taken before anything is made for it. */
-	r = -EMFILE;
 	if (atomic_inc_return(&session->nr_vms) > KSPLIT_MAX_VMS) {
 		ksplit_vm_err(vm, "one open of /dev/kvm has %u VMs already", KSPLIT_MAX_VMS);
-		goto free;
+		r = -EMFILE;
+	} else {
+		vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		r = vm->ring ? ksplit_mem_init(vm) : -ENOMEM;
 	}
-	vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	r = vm->ring ? ksplit_hw_get() : -ENOMEM;
-	if (r)
-		goto free;
-	mmgrab(owner);
-	r = ksplit_mem_init(vm);
-	if (r)
-		goto put_hw;
-	kref_get(&session->ref);
+	if (r) {
+		ksplit_vm_put(vm);
+		return ERR_PTR(r);
+	}
 	scoped_guard(mutex, &session->lock)
 		list_add(&vm->node, &session->vms);
-	ksplit_count(vms);
 	return vm;
-
-put_hw:
-	mmdrop(owner);
-	ksplit_hw_put();
-free:
-	atomic_dec(&session->nr_vms);
-	free_page((unsigned long)vm->ring);
-	kfree(vm);
-	return ERR_PTR(r);
 }
 
 /**
