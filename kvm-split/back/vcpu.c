@@ -341,27 +341,27 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
  * @arg: the worker's struct ksplit_fpu
  * @set: which of them
  *
- * Return: 0, -EINVAL for an image or size that does not fit, -EFAULT, -ENOMEM.
+ * Return: 0, -EINVAL for an image that XRSTOR would not take, -EFAULT, -ENOMEM.
  */
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set)
 {
+	const size_t size = ksplit_info.xstate_size;
 	void *image __free(kvfree) = NULL;
 	struct ksplit_fpu fpu;
 
 	if (copy_from_user(&fpu, arg, sizeof(fpu)))
 		return -EFAULT;
-	if (fpu.len != ksplit_info.xstate_size || fpu.xcr0 & ~ksplit_hw.xcr0 || fpu.pad || fpu.pad2)
+	if (fpu.pad)
 		return -EINVAL;
 	/* Without XSAVE as well the kernel writes the header behind the FXSAVE area. */
 	image = kvzalloc(vcpu->fpu.uabi_size, GFP_KERNEL_ACCOUNT);
 	if (!image)
 		return -ENOMEM;
 	if (!set) {
-		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, image, fpu.len,
-					       ksplit_hw.xcr0, fpu.pkru);
-		return copy_to_user((void __user *)fpu.buf, image, fpu.len) ? -EFAULT : 0;
+		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, image, size, ksplit_hw.xcr0, fpu.pkru);
+		return copy_to_user((void __user *)fpu.buf, image, size) ? -EFAULT : 0;
 	}
-	if (copy_from_user(image, (void __user *)fpu.buf, fpu.len))
+	if (copy_from_user(image, (void __user *)fpu.buf, size))
 		return -EFAULT;
 	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, image, ksplit_hw.xcr0, &fpu.pkru) ?:
 	       put_user(fpu.pkru, &arg->pkru);

@@ -60,17 +60,6 @@ enum ksplit_group {
 
 #define KSPLIT_GROUP(name)	(1u << KSPLIT_G_##name)
 
-/* First slot of a [width << 2 | type]: KSPLIT_SLOT_BASES as an expression. */
-#define KSPLIT_SLOT_BASE(kind)						\
-	((kind) == 0 ? 0 : (kind) == 1 ? 8 : (kind) == 2 ? 8 :		\
-	 (kind) == 3 ? 24 : (kind) == 4 ? 32 : (kind) == 5 ? 72 :	\
-	 (kind) == 6 ? 73 : (kind) == 7 ? 89 : (kind) == 8 ? 96 :	\
-	 (kind) == 9 ? 120 : (kind) == 10 ? 128 : (kind) == 11 ? 152 :	\
-	 (kind) == 12 ? 160 : (kind) == 13 ? 168 : (kind) == 14 ? 176 : 208)
-#define KSPLIT_SLOT(encoding)						\
-	(KSPLIT_SLOT_BASE(KSPLIT_FIELD_KIND(encoding)) +		\
-	 KSPLIT_FIELD_INDEX(encoding))
-
 /* KSPLIT_S_GUEST_RIP and so on: the slots. */
 enum {
 #define F(encoding, name, ...)	KSPLIT_S_##name = KSPLIT_SLOT(encoding)

@@ -359,13 +359,20 @@ enum ksplit_flush_what {
 #define KSPLIT_NR_SLOTS		256
 #define KSPLIT_SLOT_WORDS	(KSPLIT_NR_SLOTS / 64)
 
-/* First slot of [width << 2 | type], and the end. */
-#define KSPLIT_SLOT_BASES { 0, 8, 8, 24, 32, 72, 73, 89, 96, 120, 128, 152, \
-			    160, 168, 176, 208, KSPLIT_NR_SLOTS }
+/* First slot of a kind, width << 2 | type, and the end. */
+#define KSPLIT_SLOT_BASE(kind)						\
+	((kind) == 0 ? 0 : (kind) == 1 ? 8 : (kind) == 2 ? 8 :		\
+	 (kind) == 3 ? 24 : (kind) == 4 ? 32 : (kind) == 5 ? 72 :	\
+	 (kind) == 6 ? 73 : (kind) == 7 ? 89 : (kind) == 8 ? 96 :	\
+	 (kind) == 9 ? 120 : (kind) == 10 ? 128 : (kind) == 11 ? 152 :	\
+	 (kind) == 12 ? 160 : (kind) == 13 ? 168 : (kind) == 14 ? 176 :	\
+	 (kind) == 15 ? 208 : KSPLIT_NR_SLOTS)
 
 #define KSPLIT_FIELD_KIND(field)	((((field) >> 11) & 0xc) | \
 					 (((field) >> 10) & 0x3))
 #define KSPLIT_FIELD_INDEX(field)	(((field) >> 1) & 0x1ff)
+#define KSPLIT_SLOT(field)						\
+	(KSPLIT_SLOT_BASE(KSPLIT_FIELD_KIND(field)) + KSPLIT_FIELD_INDEX(field))
 
 /**
  * struct ksplit_vmcs - the worker's VMCS
@@ -507,21 +514,16 @@ struct ksplit_block {
 
 /**
  * struct ksplit_fpu - KSPLIT_FPU_GET and KSPLIT_FPU_SET: the guest's xstate
- * @buf:	address of an XSAVE image in uabi (non-compacted) form
- * @len:	its size, ksplit_info.xstate_size
- * @pad:	0
- * @xcr0:	the guest's XCR0
+ * @buf:	address of an XSAVE image in uabi (non-compacted) form, of
+ *		ksplit_info.xstate_size bytes
  * @pkru:	in: PKRU to store in the image (get); out: PKRU of the image
  *		(set)
- * @pad2:	0
+ * @pad:	0
  */
 struct ksplit_fpu {
 	__u64 buf;
-	__u32 len;
-	__u32 pad;
-	__u64 xcr0;
 	__u32 pkru;
-	__u32 pad2;
+	__u32 pad;
 };
 
 /**

@@ -119,9 +119,7 @@ static volatile int stop_racing;
 
 static unsigned int slot_of(uint32_t encoding)
 {
-	static const uint16_t bases[] = KSPLIT_SLOT_BASES;
-
-	return bases[KSPLIT_FIELD_KIND(encoding)] + KSPLIT_FIELD_INDEX(encoding);
+	return KSPLIT_SLOT(encoding);
 }
 
 static void set_slot(unsigned int slot, uint64_t value)
@@ -433,7 +431,6 @@ static int64_t fpu(int64_t *w)
 		return -errno;
 	close(control);
 	memset(image, 0xaa, sizeof(image));
-	f.len = info.xstate_size;
 	for (int i = 0; i < 3; i++) {
 		f.buf = (uintptr_t)image[i];
 		if (ioctl(vcpu_fd, KSPLIT_FPU_GET, &f))
@@ -443,7 +440,7 @@ static int64_t fpu(int64_t *w)
 				return j;
 		if (!i) {
 			image[0][160] ^= 0x55;	/* XMM0 */
-			if (f.len > 512)
+			if (info.xstate_size > 512)
 				image[0][512] |= 3;
 			if (ioctl(vcpu_fd, KSPLIT_FPU_SET, &f))
 				return -errno;

@@ -308,9 +308,7 @@ void fake_set_fault_result(int result)
 
 static unsigned int slot_of(__u32 encoding)
 {
-	static const __u16 base[] = KSPLIT_SLOT_BASES;
-
-	return base[KSPLIT_FIELD_KIND(encoding)] + KSPLIT_FIELD_INDEX(encoding);
+	return KSPLIT_SLOT(encoding);
 }
 
 __u64 *fake_field(struct fake_entry *e, __u32 encoding)
@@ -357,14 +355,13 @@ static void give_back(struct vmcs *real, struct ksplit_vmcs *v)
 		F_IDT_VECTORING_INFO, F_EXIT_INSN_LEN,
 		0x681e /* RIP */, 0x6820 /* RFLAGS */, 0x681c /* RSP */,
 	};
-	static const __u16 base[] = KSPLIT_SLOT_BASES;
 	unsigned int kind, slot, i;
 
 	for (kind = 0; kind < 16; kind++) {
 		/* Type 1: read-only data; type 2: guest state. */
 		if ((kind & 3) != 1 && (kind & 3) != 2)
 			continue;
-		for (slot = base[kind]; slot < base[kind + 1]; slot++)
+		for (slot = KSPLIT_SLOT_BASE(kind); slot < KSPLIT_SLOT_BASE(kind + 1); slot++)
 			set_valid(v, slot, 0);
 	}
 	/* The CPU clears the valid bit of an event that it has injected. */
@@ -577,11 +574,9 @@ static int fake_fpu_get(int fd, struct ksplit_fpu *fpu)
 
 	if (!o)
 		return -EBADF;
-	if (fpu->len != XSTATE_SIZE)
-		return -EINVAL;
-	memset((void *)(unsigned long)fpu->buf, 0, fpu->len);
+	memset((void *)(unsigned long)fpu->buf, 0, XSTATE_SIZE);
 	if (o->fpu)
-		memcpy((void *)(unsigned long)fpu->buf, o->fpu, fpu->len);
+		memcpy((void *)(unsigned long)fpu->buf, o->fpu, XSTATE_SIZE);
 	return 0;
 }
 
@@ -591,13 +586,11 @@ static int fake_fpu_set(int fd, struct ksplit_fpu *fpu)
 
 	if (!o)
 		return -EBADF;
-	if (fpu->len != XSTATE_SIZE)
-		return -EINVAL;
 	if (!o->fpu)
 		o->fpu = malloc(XSTATE_SIZE);
 	if (!o->fpu)
 		return -ENOMEM;
-	memcpy(o->fpu, (void *)(unsigned long)fpu->buf, fpu->len);
+	memcpy(o->fpu, (void *)(unsigned long)fpu->buf, XSTATE_SIZE);
 	return 0;
 }
 

@@ -82,8 +82,6 @@ static int load(struct kvm_vcpu *vcpu, struct guest_fpu *g)
 {
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)&g->fps.regs,
-		.len = xstate_size,
-		.xcr0 = guest_xcr0,
 		.pkru = vcpu->arch.pkru,
 	};
 	int r;
@@ -103,8 +101,6 @@ static int write_back(struct kvm_vcpu *vcpu, struct guest_fpu *g)
 {
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)&g->fps.regs,
-		.len = xstate_size,
-		.xcr0 = guest_xcr0,
 	};
 	int r;
 
@@ -245,8 +241,6 @@ void fpu_copy_guest_fpstate_to_uabi(struct fpu_guest *gfpu, void *buf,
 	struct guest_fpu *g = to_guest(gfpu);
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)&g->fps.regs,
-		.len = xstate_size,
-		.xcr0 = xfeatures & guest_xcr0,
 		.pkru = pkru,
 	};
 
@@ -268,8 +262,6 @@ int fpu_copy_uabi_to_guest_fpstate(struct fpu_guest *gfpu, const void *buf,
 	struct guest_fpu *g = to_guest(gfpu);
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)buf,
-		.len = xstate_size,
-		.xcr0 = xcr0 & guest_xcr0,
 		.pkru = vpkru ? *vpkru : 0,
 	};
 	int r = ksplit_ops->fpu_set(g->fd, &f);
@@ -289,8 +281,6 @@ void fpstate_clear_xstate_component(struct fpstate *fps, unsigned int xfeature)
 	struct guest_fpu *g = container_of(fps, struct guest_fpu, fps);
 	struct ksplit_fpu f = {
 		.buf = (unsigned long)&fps->regs,
-		.len = xstate_size,
-		.xcr0 = guest_xcr0,
 	};
 
 	if (!has_header())

@@ -123,10 +123,13 @@ static void assert_harmless(void)
 
 START_TEST(slots)
 {
-	static const u16 bases[] = KSPLIT_SLOT_BASES;
+	/* ABI. */
+	static const u16 bases[] = {
+		0, 8, 8, 24, 32, 72, 73, 89, 96, 120, 128, 152, 160, 168, 176, 208, 256,
+	};
 	unsigned int i, kind, nr = 0;
 
-	for (i = 0; i < 16; i++)
+	for (i = 0; i <= 16; i++)
 		ck_assert_uint_eq(KSPLIT_SLOT_BASE(i), bases[i]);
 	for (i = 0; i < KSPLIT_NR_SLOTS; i++) {
 		const struct ksplit_field *f = &ksplit_fields[i];

@@ -31,13 +31,10 @@ void __invept(unsigned long ext, u64 eptp, gpa_t gpa);
 
 static __always_inline unsigned int split_vmcs_slot(unsigned long field)
 {
-	static const u16 base[] = KSPLIT_SLOT_BASES;
-	unsigned int kind = KSPLIT_FIELD_KIND(field);
-
 	BUILD_BUG_ON_MSG(__builtin_constant_p(field) &&
-			 base[kind] + KSPLIT_FIELD_INDEX(field) >= base[kind + 1],
+			 KSPLIT_SLOT(field) >= KSPLIT_SLOT_BASE(KSPLIT_FIELD_KIND(field) + 1),
 			 "VMCS field beyond its kind's slots");
-	return base[kind] + KSPLIT_FIELD_INDEX(field);
+	return KSPLIT_SLOT(field);
 }
 
 static __always_inline struct ksplit_vmcs *split_current_vmcs(void)
