@@ -322,12 +322,8 @@ long ksplit_window_fault(struct ksplit_vm *vm, struct ksplit_fault __user *arg, 
 long ksplit_hwpoison(struct ksplit_vcpu *vcpu, u64 addr);
 /* Zaps and unpins window pages that the notifier marked; worker context. */
 void ksplit_windows_sync(struct ksplit_vm *vm);
-/*
- * The slot of that key, or whose window holds addr, or NULL.  Under mmu_lock or
- * slots_lock.
- */
-struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key);
 u64 ksplit_slot_pages(struct ksplit_vm *vm, u64 key);	/* 4 KiB pages; 0: no such slot */
+/* The slot whose window holds addr, or NULL.  Under mmu_lock or slots_lock. */
 struct ksplit_slot *ksplit_slot_by_window(struct ksplit_vm *vm, u64 addr);
 /*
  * Under mmu_lock: whether what was looked up in the owner's [start, end) since
@@ -361,7 +357,6 @@ bool ksplit_ept_young(struct ksplit_vm *vm, u64 start, u64 end, bool clear);
  * shadow roots, and flushes the CPUs.  Returns whether there was one.
  */
 bool ksplit_ept_drop_roots(struct ksplit_vm *vm, enum ksplit_flush_what what);
-void ksplit_ept_destroy(struct ksplit_vm *vm);
 /* Frees detached roots that no CPU uses any more.  Sleeps. */
 void ksplit_ept_reap(struct ksplit_vm *vm);
 

@@ -280,19 +280,6 @@ void ksplit_ept_reap(struct ksplit_vm *vm)
 	}
 }
 
-/**
- * ksplit_ept_destroy - frees every root
- * @vm: the VM; no vCPU has one loaded
- *
- * Context: may sleep.
- */
-void ksplit_ept_destroy(struct ksplit_vm *vm)
-{
-	scoped_guard(spinlock, &vm->mmu_lock)
-		ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_ALL);
-	ksplit_ept_reap(vm);
-}
-
 static struct ksplit_root *ksplit_root_find(struct ksplit_vm *vm, u64 key)
 	__must_hold(&vm->mmu_lock)
 {

@@ -59,7 +59,8 @@ static void ksplit_slot_put(struct ksplit_slot *slot)
 	kfree(slot);
 }
 
-struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
+/* Under mmu_lock or slots_lock. */
+static struct ksplit_slot *ksplit_slot_by_key(struct ksplit_vm *vm, u64 key)
 {
 	struct ksplit_slot *slot;
 
@@ -907,7 +908,9 @@ void ksplit_mem_destroy(struct ksplit_vm *vm)
 	/* Set when it was registered. */
 	if (vm->notifier.mm)
 		mmu_notifier_unregister(&vm->notifier, vm->owner);
-	ksplit_ept_destroy(vm);
+	scoped_guard(spinlock, &vm->mmu_lock)
+		ksplit_ept_drop_roots(vm, KSPLIT_FLUSH_ALL);
+	ksplit_ept_reap(vm);
 	/* A window holds the descriptor: nothing is pinned any more. */
 	list_for_each_entry_safe(slot, next, &vm->slots, node) {
 		list_del(&slot->node);

@@ -345,8 +345,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
  */
 long ksplit_vcpu_fpu(struct ksplit_vcpu *vcpu, struct ksplit_fpu __user *arg, bool set)
 {
-	const size_t size = ksplit_info.xstate_size;
 	void *image __free(kvfree) = NULL;
+	const size_t size = ksplit_info.xstate_size;
 	struct ksplit_fpu fpu;
 
 	if (copy_from_user(&fpu, arg, sizeof(fpu)))
