@@ -5,11 +5,13 @@
 
 # split, stock or debug
 KERNEL ?= split
+# SUITE: of the Debian hosts of check-virsh, check-deb and some of check, bookworm (12, default) or
+# trixie (13)
 
 VMM := $(MAKE) --no-print-directory -C vmm-daemon O=$(CURDIR)/build/vmm-daemon
 HEAVY := scripts/heavy
 
-export KERNEL
+export KERNEL SUITE
 
 .DEFAULT_GOAL := help
 .PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
@@ -24,14 +26,14 @@ help:
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make check-debug   run some system tests on the debug kernel: lockdep, KASAN, UBSAN; TESTS=... : others'
-	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian 12, both kernels'
+	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian, both kernels; SUITE=trixie: Debian 13'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
 	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
-	@echo 'make check-deb   install what make deb made in a Debian 12, boot that and use it'
+	@echo 'make check-deb   install what make deb made in a Debian, boot that and use it; SUITE=trixie'
 	@echo 'make install   install the daemons below DESTDIR'
 	@echo 'make lint      static checks: shell, Python, C, headers, commit messages'
 	@echo 'make clean     remove everything built but the kernel trees'

@@ -13,6 +13,21 @@ die()
 	exit 1
 }
 
+own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
+
+# suite_sources SUITE FILE: package sources of that Debian: this machine's own with the
+# suite's name in them, as the same archive has all of them.
+suite_sources()
+{
+	own=$(own_suite)
+	for f in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+		[ -s "$f" ] || continue
+		sed "s/\<$own\>/$1/g" "$f" > "$2"
+		return
+	done
+	die "apt has no sources in /etc/apt/sources.list or sources.list.d/debian.sources"
+}
+
 # heavy_lock: one heavy build at a time. The build has the lock open, too: should it
 # outlive its script, a second one in the same folder would take its dependency
 # files away.

@@ -8,6 +8,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 me=$(basename "$0")
 bed=$root/build/testbed
 kernel=${KERNEL:-split}
+# The Debian of tests that want one: the testbed looks at SUITE, too.
+suite=${SUITE:-bookworm}
 . "$root/tests/client/lib.sh"
 if [ "$kernel" = stock ]; then
 	echo "$me: needs a split kernel"
