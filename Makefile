@@ -6,7 +6,7 @@
 # split, stock or debug
 KERNEL ?= split
 # SUITE: of the Debian hosts of check-virsh, check-deb and some of check, bookworm (12, default) or
-# trixie (13)
+# trixie (13); what deb makes packages for, default this machine's
 
 VMM := $(MAKE) --no-print-directory -C vmm-daemon O=$(CURDIR)/build/vmm-daemon
 HEAVY := scripts/heavy
@@ -32,7 +32,8 @@ help:
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
-	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel'
+	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel;'
+	@echo '               SUITE=trixie: for Debian 13'
 	@echo 'make check-deb   install what make deb made in a Debian, boot that and use it; SUITE=trixie'
 	@echo 'make install   install the daemons below DESTDIR'
 	@echo 'make lint      static checks: shell, Python, C, headers, commit messages'
@@ -113,11 +114,12 @@ bench: kernels image
 lint: tree
 	@scripts/lint
 
-# Where the programs go, and what is read or shown with them.
+# Where the programs go, and what is read or shown with them. DAEMONS: where they were built.
+DAEMONS ?= build/vmm-daemon
 install:
 	install -d $(DESTDIR)/usr/libexec/kvm-split $(DESTDIR)/usr/bin $(DESTDIR)/etc/kvm-split/tenants.d
-	install $(addprefix build/vmm-daemon/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs) $(DESTDIR)/usr/libexec/kvm-split/
-	install build/vmm-daemon/kvm-splitctl $(DESTDIR)/usr/bin/
+	install $(addprefix $(DAEMONS)/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs) $(DESTDIR)/usr/libexec/kvm-split/
+	install $(DAEMONS)/kvm-splitctl $(DESTDIR)/usr/bin/
 	install -m 644 scripts/etc/kvm-split.conf $(DESTDIR)/etc/kvm-split/
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service)
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 docs/man/kvm-splitctl.1
