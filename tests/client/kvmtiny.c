@@ -3,6 +3,7 @@
  * A small KVM client: guests of a few instructions, each showing one thing.
  *
  *	kvmtiny TEST [N]
+ *	kvmtiny life FILE...
  *
  * Prints one line, "TEST: ok ..." or "TEST: FAILED at ...", and exits 0 or 1;
  * 2 for a wrong call.  It uses nothing but the KVM API, so that it runs on any
@@ -15,6 +16,7 @@
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -34,6 +37,7 @@
 #define CODE		0x1000u
 
 static const char *test;
+static char **words;		/* what follows its name */
 
 #define CHECK(cond)							\
 	do {								\
@@ -51,13 +55,30 @@ struct vm {
 	size_t run_size;
 };
 
+/* What a test wants to do between any two calls. */
+static void (*between)(void);
+
+static void called(void)
+{
+	if (between)
+		between();
+}
+
+static void vm_create(struct vm *m)
+{
+	m->vm = ioctl(m->kvm, KVM_CREATE_VM, 0);
+	CHECK(m->vm >= 0);
+	called();
+}
+
 static void vm_open(struct vm *m)
 {
 	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	CHECK(m->kvm >= 0);
+	called();
 	CHECK(ioctl(m->kvm, KVM_GET_API_VERSION, 0) == 12);
-	m->vm = ioctl(m->kvm, KVM_CREATE_VM, 0);
-	CHECK(m->vm >= 0);
+	called();
+	vm_create(m);
 }
 
 /* RAM at 0, with the guest's code. */
@@ -73,7 +94,9 @@ static void vm_memory(struct vm *m, const void *code, size_t len)
 	memcpy(m->ram + CODE, code, len);
 	region.userspace_addr = (uintptr_t)m->ram;
 	CHECK(ioctl(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul) == 0);
+	called();
 	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	called();
 }
 
 /* A vCPU in real mode at CODE. */
@@ -85,16 +108,22 @@ static void vm_vcpu(struct vm *m, unsigned long id)
 
 	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, id);
 	CHECK(m->vcpu >= 0);
+	called();
 	r = ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	CHECK(r >= (int)sizeof(*m->run));
+	called();
 	m->run_size = r;
 	m->run = mmap(NULL, r, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
 	CHECK(m->run != MAP_FAILED);
+	called();
 	CHECK(ioctl(m->vcpu, KVM_GET_SREGS, &sregs) == 0);
+	called();
 	sregs.cs.base = 0;
 	sregs.cs.selector = 0;
 	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
+	called();
 	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+	called();
 }
 
 static void vm_start(struct vm *m, const void *code, size_t len)
@@ -104,44 +133,70 @@ static void vm_start(struct vm *m, const void *code, size_t len)
 	vm_vcpu(m, 0);
 }
 
+static void vm_close(struct vm *m)
+{
+	CHECK(munmap(m->run, m->run_size) == 0);
+	CHECK(close(m->vcpu) == 0);
+	called();
+	CHECK(close(m->vm) == 0);
+	called();
+	CHECK(munmap(m->ram, RAM_SIZE) == 0);
+}
+
 static int vm_run(struct vm *m)
 {
 	return ioctl(m->vcpu, KVM_RUN, 0);
 }
 
+/* To an exit, though the client is frozen, stopped or traced meanwhile: all of these interrupt. */
+static int run_through(struct vm *m)
+{
+	int r;
+
+	do
+		r = vm_run(m);
+	while (r == -1 && errno == EINTR);
+	return r;
+}
+
 /* mov al,'k'; out 0x10,al; in al,0x11; add al,1; out 0x10,al; hlt */
+static const uint8_t hello_code[] = {
+	0xb0, 'k', 0xe6, 0x10, 0xe4, 0x11, 0x04, 0x01, 0xe6, 0x10, 0xf4,
+};
+
+static void run_hello(struct vm *m)
+{
+	uint8_t *data = (uint8_t *)m->run;
+	struct kvm_regs regs;
+
+	CHECK(run_through(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_IO);
+	CHECK(m->run->io.direction == KVM_EXIT_IO_OUT && m->run->io.port == 0x10);
+	CHECK(data[m->run->io.data_offset] == 'k');
+
+	CHECK(run_through(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_IO);
+	CHECK(m->run->io.direction == KVM_EXIT_IO_IN && m->run->io.port == 0x11);
+	data[m->run->io.data_offset] = 41;
+
+	CHECK(run_through(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_IO);
+	CHECK(data[m->run->io.data_offset] == 42);
+
+	CHECK(run_through(m) == 0);
+	CHECK(m->run->exit_reason == KVM_EXIT_HLT);
+	CHECK(ioctl(m->vcpu, KVM_GET_REGS, &regs) == 0);
+	CHECK((regs.rax & 0xff) == 42);
+	CHECK(regs.rip == CODE + sizeof(hello_code));
+}
+
 static void test_hello(unsigned long n)
 {
-	static const uint8_t code[] = {
-		0xb0, 'k', 0xe6, 0x10, 0xe4, 0x11, 0x04, 0x01, 0xe6, 0x10, 0xf4,
-	};
-	struct kvm_regs regs;
 	struct vm m;
-	uint8_t *data;
 
 	(void)n;
-	vm_start(&m, code, sizeof(code));
-	data = (uint8_t *)m.run;
-
-	CHECK(vm_run(&m) == 0);
-	CHECK(m.run->exit_reason == KVM_EXIT_IO);
-	CHECK(m.run->io.direction == KVM_EXIT_IO_OUT && m.run->io.port == 0x10);
-	CHECK(data[m.run->io.data_offset] == 'k');
-
-	CHECK(vm_run(&m) == 0);
-	CHECK(m.run->exit_reason == KVM_EXIT_IO);
-	CHECK(m.run->io.direction == KVM_EXIT_IO_IN && m.run->io.port == 0x11);
-	data[m.run->io.data_offset] = 41;
-
-	CHECK(vm_run(&m) == 0);
-	CHECK(m.run->exit_reason == KVM_EXIT_IO);
-	CHECK(data[m.run->io.data_offset] == 42);
-
-	CHECK(vm_run(&m) == 0);
-	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
-	CHECK(ioctl(m.vcpu, KVM_GET_REGS, &regs) == 0);
-	CHECK((regs.rax & 0xff) == 42);
-	CHECK(regs.rip == CODE + sizeof(code));
+	vm_start(&m, hello_code, sizeof(hello_code));
+	run_hello(&m);
 	printf("%s: ok\n", test);
 }
 
@@ -418,11 +473,16 @@ asm(".pushsection .rodata\n .code16\n"
     "1:	sti\n hlt\n cli\n"
     "	mov %esi, %edx\n" APIC_WRITE("0x830", "$" VECTOR)
     "	jmp 1b\n"
+    "metronome:" APIC_START
+    "1:	rdtsc\n add %esi, %eax\n adc $0, %edx\n"
+    "	mov $0x6e0, %ecx\n wrmsr\n"
+    "	sti\n hlt\n cli\n"
+    "	incl 0x2000\n jmp 1b\n"
     "eoi:	xor %edx, %edx\n" APIC_WRITE("0x80b", "$0")
     "	iret\n"
     "irqchip_guests_end:\n"
     ".code64\n .popsection");
-extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], eoi[];
+extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], metronome[], eoi[];
 extern const uint8_t irqchip_guests_end[];
 
 /* The CPUID that KVM supports, and a TSC-deadline timer. */
@@ -473,7 +533,7 @@ static void irqchip_vm(struct vm *m)
 /* Until the guest's OUT to a port. */
 static void run_to(struct vm *m, unsigned int port_no)
 {
-	CHECK(vm_run(m) == 0);
+	CHECK(run_through(m) == 0);
 	CHECK(m->run->exit_reason == KVM_EXIT_IO);
 	CHECK(m->run->io.port == port_no);
 }
@@ -737,7 +797,7 @@ static void touch_start(struct vm *m)
 static void touch(struct vm *m)
 {
 	CHECK(madvise(m->ram + TOUCHED, TOUCHED_END - TOUCHED, MADV_DONTNEED) == 0);
-	CHECK(vm_run(m) == 0);
+	CHECK(run_through(m) == 0);
 	CHECK(m->run->exit_reason == KVM_EXIT_IO);
 }
 
@@ -784,9 +844,8 @@ static void test_session(unsigned long n)
 	while (n--) {
 		vm_start(&m, code, sizeof(code));
 		CHECK(vm_run(&m) == 0);
-		CHECK(munmap(m.run, m.run_size) == 0);
-		CHECK(close(m.vcpu) == 0 && close(m.vm) == 0 && close(m.kvm) == 0);
-		CHECK(munmap(m.ram, RAM_SIZE) == 0);
+		vm_close(&m);
+		CHECK(close(m.kvm) == 0);
 	}
 	printf("%s: ok\n", test);
 }
@@ -1375,6 +1434,38 @@ static void test_burn(unsigned long n)
 	printf("%s: ended by errno %d\n", test, errno);
 }
 
+/* The one line that those rewrite who go on for ever. */
+static void print_count(unsigned long n)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "%12lu\n", n);
+	CHECK(pwrite(1, line, 13, 0) == 13 || errno == ESPIPE);
+}
+
+/*
+ * A guest that counts in its memory the interrupts of its timer and never leaves for its
+ * client, but a signal interrupts it ten times a second, as a QEMU's threads kick its
+ * vCPUs: then the count is printed.  Ends as test_spin() does.
+ */
+static void test_count(unsigned long n)
+{
+	struct itimerval it = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct vm m;
+
+	(void)n;
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, metronome, 0, 2000000);
+	run_to(&m, 0x11);
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	while (vm_run(&m) == -1 && errno == EINTR)
+		print_count(*(volatile uint32_t *)(m.ram + 0x2000));
+	fprintf(stderr, "%s: ended by errno %d, exit reason %u\n", test, errno, m.run->exit_reason);
+	exit(3);
+}
+
 /*
  * A guest that goes on for ever, for tests that kill one of the processes
  * behind it.  Rewrites one line with the count of its exits, and ends only with
@@ -1388,7 +1479,6 @@ static void test_spin(unsigned long n)
 	};
 	struct sigaction sa = { .sa_handler = on_alarm };
 	unsigned long exits = 0, signals = 0;
-	char line[32];
 	struct vm m;
 
 	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
@@ -1401,14 +1491,309 @@ static void test_spin(unsigned long n)
 			continue;
 		}
 		CHECK(m.run->exit_reason == KVM_EXIT_IO);
-		snprintf(line, sizeof(line), "%12lu\n", ++exits);
-		CHECK(pwrite(1, line, 13, 0) == 13 || errno == ESPIPE);
+		print_count(++exits);
 		if (n)
 			usleep(n * 1000);
 	}
 	fprintf(stderr, "%s: ended by errno %d after %s, %s\n", test, errno,
 		exits ? "exits" : "no exit", signals ? "a signal" : "no signal");
 	exit(3);
+}
+
+/* ------------------------------------------------- hosts of other kinds -- */
+
+/* Pages go out, by each FILE, a control group's memory.reclaim; less than asked for is fine. */
+static void reclaim(void)
+{
+	static const char text[] = "64M swappiness=200";
+	char **file;
+	int fd;
+
+	for (file = words; *file; file++) {
+		fd = open(*file, O_WRONLY | O_CLOEXEC);
+		CHECK(fd >= 0);
+		CHECK(write(fd, text, sizeof(text) - 1) > 0 || errno == EAGAIN);
+		CHECK(close(fd) == 0);
+	}
+}
+
+static void touch_and_look(struct vm *m)
+{
+	unsigned int seg;
+	uint16_t v;
+
+	touch(m);
+	called();
+	for (seg = TOUCHED / 16; seg < TOUCHED_END / 16; seg += 0x100) {
+		memcpy(&v, m->ram + seg * 16, 2);
+		CHECK(v == seg);
+	}
+}
+
+/* Two VMs of one open, from beginning to end, and all that is theirs goes to swap at each step. */
+static void test_life(unsigned long n)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = RAM_SIZE, .flags = KVM_MEM_LOG_DIRTY_PAGES,
+	};
+	uint64_t dirty[RAM_SIZE / 4096 / 64] = { };
+	struct kvm_dirty_log log = { .dirty_bitmap = dirty };
+	struct kvm_stats_header stats;
+	struct vm m, other;
+	int fd;
+
+	(void)n;
+	between = reclaim;
+	touch_start(&m);
+	set_cpuid(&m);
+	called();
+	touch_and_look(&m);
+	fd = ioctl(m.vcpu, KVM_GET_STATS_FD, 0);
+	CHECK(fd >= 0);
+	called();
+	CHECK(pread(fd, &stats, sizeof(stats), 0) == sizeof(stats) && stats.num_desc);
+	called();
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	called();
+	touch_and_look(&m);
+	CHECK(ioctl(m.vm, KVM_GET_DIRTY_LOG, &log) == 0);
+	CHECK((dirty[0] & ~3ull) == ~3ull);
+	called();
+
+	other.kvm = m.kvm;
+	vm_create(&other);
+	CHECK(ioctl(other.vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	called();
+	vm_memory(&other, hello_code, sizeof(hello_code));
+	vm_vcpu(&other, 0);
+	CHECK(ioctl(other.vcpu, KVM_RUN, 1) == -1 && errno == EINVAL);
+	called();
+	CHECK(run_through(&other) == 0);
+	CHECK(other.run->exit_reason == KVM_EXIT_IO);
+	called();
+	touch_and_look(&m);
+	vm_close(&other);
+	touch_and_look(&m);
+	vm_close(&m);
+	CHECK(close(m.kvm) == 0);
+	printf("%s: ok\n", test);
+}
+
+/* Each VM goes on. */
+static void run_all(struct vm *m, unsigned long from, unsigned long to)
+{
+	for (; from < to; from++) {
+		CHECK(run_through(&m[from]) == 0);
+		CHECK(m[from].run->exit_reason == KVM_EXIT_IO);
+	}
+}
+
+/*
+ * N VMs of one open: those that end, in order, with a child that had one of its own
+ * of the same open, or with such a child that is killed, take none of the others along.
+ */
+static void test_share(unsigned long n)
+{
+	static const uint8_t code[] = { 0xe6, 0x10, 0xeb, 0xfc };	/* 1: out 0x10,al; jmp 1b */
+	struct vm *m = calloc(n, sizeof(*m)), child;
+	int status, killed, ready[2];
+	unsigned long i;
+	char byte;
+	pid_t pid;
+
+	CHECK(m && n > 2);
+	vm_open(&m[0]);
+	for (i = 0; i < n; i++) {
+		m[i].kvm = m[0].kvm;
+		if (i)
+			vm_create(&m[i]);
+		vm_memory(&m[i], code, sizeof(code));
+		vm_vcpu(&m[i], 0);
+		run_all(m, 0, i + 1);
+	}
+	vm_close(&m[--n]);
+	run_all(m, 0, n);
+	for (killed = 0; killed < 2; killed++) {
+		CHECK(pipe(ready) == 0);
+		fflush(stdout);
+		pid = fork();
+		CHECK(pid >= 0);
+		if (!pid) {
+			child.kvm = m[0].kvm;
+			vm_create(&child);
+			vm_memory(&child, code, sizeof(code));
+			vm_vcpu(&child, 0);
+			run_all(&child, 0, 1);
+			CHECK(write(ready[1], "", 1) == 1);
+			while (killed)
+				run_all(&child, 0, 1);
+			_exit(7);
+		}
+		CHECK(close(ready[1]) == 0);
+		CHECK(read(ready[0], &byte, 1) == 1);
+		run_all(m, 0, n);
+		if (killed)
+			kill(pid, SIGKILL);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(killed ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 7);
+		CHECK(close(ready[0]) == 0);
+		/* What is left of the child's is being taken down meanwhile. */
+		for (i = 0; i < 100; i++) {
+			run_all(m, 0, n);
+			usleep(2000);
+		}
+	}
+	vm_create(&m[n]);
+	vm_memory(&m[n], code, sizeof(code));
+	vm_vcpu(&m[n], 0);
+	run_all(m, 0, n + 1);
+	printf("%s: ok %lu\n", test, n + 1);
+}
+
+static void send_fd(int socket, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = { };
+	struct iovec iov = { .iov_base = "", .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	CHECK(sendmsg(socket, &msg, 0) == 1);
+}
+
+static int receive_fd(int socket)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	CHECK(recvmsg(socket, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/*
+ * A sandbox: namespaces of its own, an empty root, and a /dev/kvm that another
+ * process opened, which is gone.
+ */
+static void test_passed(unsigned long n)
+{
+	int status, pair[2];
+	struct vm m = { };
+	pid_t pid;
+
+	(void)n;
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		m.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+		CHECK(m.kvm >= 0);
+		send_fd(pair[0], m.kvm);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	m.kvm = receive_fd(pair[1]);
+	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0);
+	CHECK(chroot("/proc/self/fdinfo") == 0);
+	fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK(getpid() == 1);
+		vm_create(&m);
+		vm_memory(&m, hello_code, sizeof(hello_code));
+		vm_vcpu(&m, 0);
+		run_hello(&m);
+		printf("%s: ok\n", test);
+		fflush(stdout);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+/* How many of the pages that the guest touches are on node NODE. */
+static unsigned int on_node(const struct vm *m, int node)
+{
+	unsigned int n = 0;
+	uint32_t p;
+	int at;
+
+	for (p = TOUCHED; p < TOUCHED_END; p += 0x1000) {
+		CHECK(syscall(SYS_get_mempolicy, &at, NULL, 0, m->ram + p, MPOL_F_NODE | MPOL_F_ADDR) == 0);
+		n += at == node;
+	}
+	return n;
+}
+
+/* NUMA balancing: memory that was made on node 1 comes to the guest that uses it, on node 0. */
+static void test_balance(unsigned long n)
+{
+	/* test_memory()'s after sti, for ever */
+	static const uint8_t code[] = {
+		0xfb, 0xbb, 0x00, 0x02, 0x8e, 0xdb, 0x89, 0x1e, 0x00, 0x00,
+		0x81, 0xc3, 0x00, 0x01, 0x81, 0xfb, 0x00, 0xf0, 0x72, 0xf0, 0xeb, 0xeb,
+	};
+	const unsigned int pages = (TOUCHED_END - TOUCHED) / 0x1000;
+	struct itimerval it = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	unsigned long node1 = 1ul << 1;
+	unsigned int came = 0, i;
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	CHECK(madvise(m.ram, RAM_SIZE, MADV_NOHUGEPAGE) == 0);
+	CHECK(syscall(SYS_set_mempolicy, MPOL_BIND, &node1, 64) == 0);
+	memset(m.ram + TOUCHED, 1, TOUCHED_END - TOUCHED);
+	CHECK(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0) == 0);
+	CHECK(on_node(&m, 1) == pages);
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	for (i = 0; i < 150 && came < pages / 2; i++) {
+		CHECK(vm_run(&m) == -1 && errno == EINTR);
+		came = on_node(&m, 0);
+	}
+	if (came < pages / 2)
+		printf("%s: of %u pages %u came\n", test, pages, came);
+	CHECK(came >= pages / 2);
+	printf("%s: ok\n", test);
+}
+
+/* An MSR that KVM does not know, read by the guest: what comes of it. */
+static void test_msr(unsigned long n)
+{
+	/* mov ecx,0x35; rdmsr; out 0x10,eax; at 0x1100: mov al,0xee; out 0x11,al */
+	static const uint8_t code[] = {
+		0x66, 0xb9, 0x35, 0, 0, 0, 0x0f, 0x32, 0x66, 0xe7, 0x10,
+	};
+	static const uint8_t gp[] = { 0xb0, 0xee, 0xe6, 0x11 };
+	static const uint16_t vector[2] = { 0x1100, 0 };
+	uint32_t value;
+	struct vm m;
+
+	(void)n;
+	vm_start(&m, code, sizeof(code));
+	memcpy(m.ram + 0x1100, gp, sizeof(gp));
+	memcpy(m.ram + 13 * 4, vector, sizeof(vector));
+	CHECK(vm_run(&m) == 0);
+	CHECK(m.run->exit_reason == KVM_EXIT_IO);
+	memcpy(&value, (uint8_t *)m.run + m.run->io.data_offset, sizeof(value));
+	if (m.run->io.port == 0x10)
+		printf("%s: ok, read as %#x\n", test, value);
+	else
+		printf("%s: ok, #GP\n", test);
 }
 
 /* --------------------------------------------------- memory under stress -- */
@@ -1466,12 +1851,7 @@ static uint32_t churn_sum(const struct churn *c)
 /* Let the guest run to its next OUT; that is on @port. */
 static uint32_t churn_run(struct churn *c, int port)
 {
-	int r;
-
-	do
-		r = vm_run(&c->vm);
-	while (r == -1 && errno == EINTR);
-	CHECK(r == 0);
+	CHECK(run_through(&c->vm) == 0);
 	CHECK(c->vm.run->exit_reason == KVM_EXIT_IO);
 	CHECK(c->vm.run->io.port == port && c->vm.run->io.size == 4);
 	return *(uint32_t *)((uint8_t *)c->vm.run + c->vm.run->io.data_offset);
@@ -1852,6 +2232,12 @@ static const struct {
 	{ "poison", test_poison, 0 },
 	{ "spin", test_spin, 0 },
 	{ "burn", test_burn, 0 },
+	{ "count", test_count, 0 },
+	{ "life", test_life, 0 },
+	{ "share", test_share, 20 },
+	{ "passed", test_passed, 0 },
+	{ "balance", test_balance, 0 },
+	{ "msr", test_msr, 0 },
 	{ "churn", test_churn, 32 },
 };
 
@@ -1863,6 +2249,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], tests[i].name))
 			continue;
 		test = tests[i].name;
+		words = argv + 2;
 		tests[i].fn(argc > 2 ? strtoul(argv[2], NULL, 0) : tests[i].n);
 		return 0;
 	}
