@@ -14,7 +14,7 @@ HEAVY := scripts/heavy
 export KERNEL SUITE
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-hosts check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -26,6 +26,7 @@ help:
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
 	@echo 'make check-debug   run some system tests on the debug kernel: lockdep, KASAN, UBSAN; TESTS=... : others'
+	@echo 'make check-hosts   run all of tests/hosts/ on both kernels: settings of hosts and clients; SETTINGS=... : only those'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian, both kernels; SUITE=trixie: Debian 13'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
 	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
@@ -80,6 +81,10 @@ check: kernels image selftests
 DEBUG_TESTS := clean-log clients front hostile memory no-launcher
 check-debug:
 	@$(MAKE) --no-print-directory KERNEL=debug check TESTS='$(or $(TESTS),$(DEBUG_TESTS))'
+
+check-hosts: kernels image
+	@$(MAKE) --no-print-directory daemon
+	@KERNELS='$(or $(KERNELS),stock split)' SETTINGS='$(or $(SETTINGS),all)' tests/system/hosts
 
 check-virsh: kernels image
 	@$(MAKE) --no-print-directory daemon
