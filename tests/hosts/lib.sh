@@ -65,8 +65,17 @@ worker_of() { [ ! -e /dev/kvm-split ] || kvm-splitctl list | awk -v c="$1" '$3 =
 counted() { tr -d ' ' < "$work/count"; }
 counts_on() { [ "$(counted)" -gt "$1" ] 2> /dev/null; }
 rounds_on() { [ "$(last qemu)" -gt "$1" ] 2> /dev/null; }
-tiny() { pgrep -f '^kvmtiny count'; }
-qemu() { pgrep -f '^qemu-system-x86_64'; }
+# clients_of TEST: the processes of "kvmtiny TEST"
+clients_of()
+{
+	for p in $(pidof kvmtiny); do
+		if tr '\0' ' ' < "/proc/$p/cmdline" | grep -q "^kvmtiny $1 "; then
+			echo "$p"
+		fi
+	done
+}
+tiny() { clients_of count; }
+qemu() { pidof qemu-system-x86_64; }
 
 # lives: both go on from here, and what the guest reads is right
 lives()
