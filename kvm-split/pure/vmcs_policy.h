@@ -20,8 +20,8 @@
  * @KSPLIT_GUEST:	the worker: guest state and plain values, checked
  * @KSPLIT_EXIT:	the CPU: read-only exit information
  * @KSPLIT_ADDR:	the worker names memory of its own, which the stub reads
- *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER); never written
- *			as it is
+ *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER) or ignores
+ *			(VMREAD_BITMAP, VMWRITE_BITMAP); never written as it is
  */
 enum ksplit_class {
 	KSPLIT_NEVER, KSPLIT_STUB, KSPLIT_HOST, KSPLIT_CTL, KSPLIT_GUEST, KSPLIT_EXIT,

@@ -175,7 +175,7 @@ static void print_fields(FILE *f)
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		int slot = field_slot(names[i].encoding);
 
-		fprintf(f, "| %#06x | %s | %s | %s |\n", names[i].encoding,
+		fprintf(f, "| 0x%04x | %s | %s | %s |\n", names[i].encoding,
 			names[i].name,
 			class_names[slot < 0 ? 0 : ksplit_fields[slot].cls],
 			group_names[slot < 0 ? 0 : ksplit_fields[slot].group]);
@@ -227,9 +227,9 @@ static void print_doc(FILE *f)
 	      "for something else is not\nrefused: the bit is merged.\n", f);
 	print_words(f);
 	fputs("\n## Values\n\n"
-	      "A value that VM entry refuses goes to the processor, or one that it refuses "
-	      "likewise does: the worker\nis told, as KVM is. *Refused*: no guest can cause it, "
-	      "and the run is not begun.\n\n"
+	      "What VM entry refuses goes to the processor as it is, or as a value that the "
+	      "processor refuses, too: the\nworker is told, as KVM is. *Refused*: no guest can "
+	      "cause it, and the run is not begun.\n\n"
 	      "| field | rule | why |\n|---|---|---|\n", f);
 	for (i = 0; i < ARRAY_SIZE(rules); i++)
 		fprintf(f, "| %s | %s | %s |\n", rules[i].field, rules[i].rule, rules[i].why);
@@ -242,8 +242,8 @@ static void print_doc(FILE *f)
 	      "* control: merged with the policy above\n"
 	      "* guest: the worker's value, after the rules above\n"
 	      "* exit: read-only, the CPU's\n"
-	      "* address: names the worker's own memory, which the stub reads; the "
-	      "real field is the stub's\n", f);
+	      "* address: names the worker's own memory, which the stub reads, but for the VMREAD and "
+	      "VMWRITE bitmaps;\n  the real field is the stub's\n", f);
 	print_fields(f);
 	print_msrs(f);
 }
