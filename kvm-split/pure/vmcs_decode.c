@@ -95,7 +95,9 @@ static u64 real_value(const struct ksplit_hw *hw,
 	case KSPLIT_S_GUEST_CR0:
 		return (want & CR0_GUEST) | CR0_FORCED;
 	case KSPLIT_S_GUEST_CR4:
-		return want | KSPLIT_CR4_FORCED;
+		want |= KSPLIT_CR4_FORCED;
+		/* No CPU accepts bit 63. */
+		return want & ~(ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED) ? BIT_ULL(63) : want;
 	case KSPLIT_S_GUEST_IA32_EFER:
 		return real_efer(hw, s);
 	case KSPLIT_S_GUEST_DR7:
@@ -111,26 +113,6 @@ static u64 real_value(const struct ksplit_hw *hw,
 	default:
 		return want;
 	}
-}
-
-/*
- * Values that no guest can cause with KVM as it is, and that are refused: CR4 of
- * features that no guest is offered; activity states, as HLT exits, and others
- * block interrupts: the CPU would be lost.
- */
-static int check(const struct ksplit_hw *hw, const struct ksplit_vmcs_state *s,
-		 u32 *ret_bad)
-{
-	unsigned int slot;
-
-	if (s->want[KSPLIT_S_GUEST_ACTIVITY_STATE] != GUEST_ACTIVITY_ACTIVE)
-		slot = KSPLIT_S_GUEST_ACTIVITY_STATE;
-	else if (s->want[KSPLIT_S_GUEST_CR4] & ~(ksplit_cr4_guest(hw) | KSPLIT_CR4_FORCED))
-		slot = KSPLIT_S_GUEST_CR4;
-	else
-		return 0;
-	*ret_bad = ksplit_fields[slot].encoding;
-	return -EINVAL;
 }
 
 /* Adds the slots whose value follows from a dirty one. */
@@ -190,7 +172,6 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *
 	u64 todo[KSPLIT_SLOT_WORDS];
 	u64 any = s->fresh || s->debugregs != s->had_debugregs;
 	unsigned int i, slot;
-	int err;
 
 	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {
 		todo[i] = s->fresh ? ~0ull : s->pending[i];
@@ -199,9 +180,11 @@ int ksplit_decode(const struct ksplit_hw *hw, struct ksplit_vmcs_state *s, u32 *
 	if (!any)
 		return 0;
 
-	err = check(hw, s, ret_bad);
-	if (err)
-		return err;
+	/* HLT exits, and other states block interrupts: the CPU would be lost. */
+	if (s->want[KSPLIT_S_GUEST_ACTIVITY_STATE] != GUEST_ACTIVITY_ACTIVE) {
+		*ret_bad = ksplit_fields[KSPLIT_S_GUEST_ACTIVITY_STATE].encoding;
+		return -EINVAL;
+	}
 
 	add_dependents(s, todo);
 	for (i = 0; i < KSPLIT_SLOT_WORDS; i++) {

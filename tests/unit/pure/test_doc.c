@@ -69,12 +69,14 @@ static const struct rule {
 		.slots = { KSPLIT_S_CR4_GUEST_HOST_MASK },
 		.sample = { { 0, ~0x1078eull }, { ~0ull, ~0ull } },
 	}, {
-		"CR4", "MCE, VMXE set; **refused** with a feature that the host does not use, and "
-		"with SMXE, PKS, CET, UINTR, LAM_SUP, FRED",
-		"libkvm offers none of them; without MCE a machine check is a shutdown",
+		"CR4", "MCE, VMXE set; with a feature that the host does not use, or SMXE, PKS, "
+		"CET, UINTR, LAM_SUP, FRED, bit 63 alone",
+		"libkvm offers none of them, and entry fails as on a CPU without them; without MCE "
+		"a machine check is a shutdown",
 		.slots = { KSPLIT_S_GUEST_CR4 },
 		.sample = { { 0, 0x2040 }, { 0x771fbf, 0x773fff }, { 0x773fff, 0x773fff },
-			    { 1 << 14, REFUSED }, { 1 << 28, REFUSED }, { 1ull << 32, REFUSED } },
+			    { 1 << 14, 1ull << 63 }, { 1 << 28, 1ull << 63 },
+			    { 1ull << 32, 1ull << 63 } },
 	}, {
 		"EFER with \"load EFER\"", "SCE, LME, LMA, NX, as far as the host has them",
 		"it is always loaded: the host's comes back at exit",
