@@ -209,8 +209,11 @@ static long ksplit_forward(struct ksplit_file *f, u32 op, u32 cmd, u64 arg, void
 		return -ENOMEM;
 	/* The argument is read once, if KVM reads it. */
 	if (op == KSPLIT_OP_IOCTL && ksplit_arg_access(cmd) & KSPLIT_TO_WORKER &&
-	    !copy_from_user(data, out, size))
+	    !copy_from_user(data, out, size)) {
 		call.n.prefetched = size;
+		if (ksplit_arg_read(cmd) < size)
+			memset(data + ksplit_arg_read(cmd), 0, size - ksplit_arg_read(cmd));
+	}
 	r = ksplit_make_new(&call);
 	if (!r && f->kind == KSPLIT_FILE_VM)
 		r = ksplit_vm_call(&call);
@@ -256,7 +259,6 @@ static long ksplit_vcpu_call(struct ksplit_file *f)
 
 	if (sigset)
 		sigprocmask(SIG_SETMASK, &f->sigset, &current->real_blocked);
-	ksplit_count(calls_run);
 	r = ksplit_forward(f, KSPLIT_OP_IOCTL, KVM_RUN, current->sched_info.run_delay, NULL, 0);
 	if (sigset) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);

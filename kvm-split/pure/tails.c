@@ -115,6 +115,31 @@ u8 ksplit_arg_access(u32 cmd)
 	       (_IOC_DIR(cmd) & _IOC_READ ? TO_CLIENT : 0);
 }
 
+/**
+ * ksplit_arg_read() - How much KVM looks at of what it reads at [arg, arg + _IOC_SIZE(cmd))
+ * @cmd: ioctl number that is %KSPLIT_TO_WORKER
+ *
+ * What a client has behind it, where KVM's answer goes, is as secret as the bytes of
+ * an argument that is only written.
+ *
+ * Return: bytes, the first ones.
+ */
+u32 ksplit_arg_read(u32 cmd)
+{
+	switch (cmd) {
+	case KVM_GET_PIT:
+		return 0;
+	/* A chip's number, a size, an address, a type. */
+	case KVM_GET_IRQCHIP:
+	case KVM_GET_NESTED_STATE:
+	case KVM_TRANSLATE:
+	case KVM_XEN_HVM_GET_ATTR:
+	case KVM_XEN_VCPU_GET_ATTR:
+		return sizeof(u64);
+	}
+	return _IOC_SIZE(cmd);
+}
+
 /* A value of the prefetched bytes; 0 where the client gave fewer. */
 static u64 fetch(const u8 *prefetch, u32 prefetched, u32 offset, u32 size)
 {
@@ -153,7 +178,8 @@ int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 	const struct tail *t = tails;
 	u64 count, start;
 
-	if (ksplit_arg_access(cmd) & direction && within(addr, len, arg, _IOC_SIZE(cmd)))
+	if (ksplit_arg_access(cmd) & direction &&
+	    within(addr, len, arg, write ? _IOC_SIZE(cmd) : ksplit_arg_read(cmd)))
 		return 0;
 	while (t->cmd != cmd || !(t->direction & direction))
 		if (++t == tails + ARRAY_SIZE(tails))

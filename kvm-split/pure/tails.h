@@ -16,6 +16,7 @@
 #define KSPLIT_TO_CLIENT	2
 
 u8 ksplit_arg_access(u32 cmd);
+u32 ksplit_arg_read(u32 cmd);
 int ksplit_copy_allowed(u32 cmd, u64 arg, const u8 *prefetch, u32 prefetched,
 			u64 slot_pages, u64 addr, u32 len, bool write);
 bool ksplit_reply_allowed(const struct ksplit_next *call, const struct ksplit_next *reply,
