@@ -130,9 +130,10 @@ static bool ksplit_slot_overlaps(const struct ksplit_slot *slot, u64 start, u64 
 static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot, u64 start, u64 end)
 	__must_hold(&vm->mmu_lock)
 {
-	unsigned long index, first, last, nr = 0;
+	unsigned long index, first, last, nr;
 	struct ksplit_vcpu *vcpu;
 	struct page *page;
+	bool there;
 
 	if (!ksplit_slot_overlaps(slot, start, end))
 		return;
@@ -144,11 +145,16 @@ static void ksplit_slot_mark(struct ksplit_vm *vm, struct ksplit_slot *slot, u64
 	}
 	if (READ_ONCE(vm->windows_marked) == READ_ONCE(vm->windows_synced))
 		return;
-	/* A guest that is paused makes no call: one vCPU's thread will do. */
+	/* A guest that is paused makes no call: one vCPU's thread will do, if it is in one. */
 	guard(rcu)();
-	vcpu = xa_find(&vm->vcpus, &nr, ULONG_MAX, XA_PRESENT);
-	if (vcpu)
+	xa_for_each(&vm->vcpus, nr, vcpu) {
+		/* Who comes to KSPLIT_BLOCK later finds the kick: no barrier. */
+		there = waitqueue_active(&vcpu->wq) || READ_ONCE(vcpu->sleeper) ||
+			READ_ONCE(vcpu->in_guest);
 		ksplit_vcpu_interrupt(vcpu);
+		if (there)
+			break;
+	}
 }
 
 static bool ksplit_slot_valid(struct ksplit_vm *vm, const struct kvm_userspace_memory_region *m)

@@ -327,6 +327,8 @@ long ksplit_vcpu_block(struct ksplit_vcpu *vcpu, struct ksplit_block __user *arg
 		return -EINVAL;
 	r = wait_event_interruptible_hrtimeout(vcpu->wq, ksplit_wanted(vcpu),
 					       min_t(u64, block.timeout_ns, KTIME_MAX));
+	/* A halted guest makes no other call. */
+	ksplit_windows_sync(vcpu->vm);
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
 	if (r && r != -ETIME)

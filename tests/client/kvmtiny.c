@@ -1275,27 +1275,51 @@ static long stub_count(const char *name)
 	return found;
 }
 
-/* Pages that KVM looked at are let go of while nobody runs the guest, if the client's memory management wants them. */
-static void test_paused(unsigned long n)
+/* A guest that does nothing, of whose page tables KVM has looked at some. */
+static void looked_at(struct vm *m, int irqchip)
 {
 	static const uint8_t code[] = { 0xf4 };
 	struct kvm_translation look = { .linear_address = 0x1000 };
-	struct vm m;
-	int i;
 
-	(void)n;
-	vm_start(&m, code, sizeof(code));
-	fresh_memory(&m, code, sizeof(code));
-	long_mode(&m, 0xb000);
-	CHECK(ioctl(m.vcpu, KVM_TRANSLATE, &look) == 0 && look.valid);
+	vm_open(m);
+	CHECK(!irqchip || ioctl(m->vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	vm_memory(m, code, sizeof(code));
+	vm_vcpu(m, 0);
+	fresh_memory(m, code, sizeof(code));
+	long_mode(m, 0xb000);
+	CHECK(ioctl(m->vcpu, KVM_TRANSLATE, &look) == 0 && look.valid);
+}
+
+/* The client's memory management wants the pages that KVM looked at. */
+static void let_go(struct vm *m)
+{
 	CHECK(stub_count("window_pages") >= 3);
-	CHECK(mprotect(m.ram, RAM_SIZE, PROT_READ) == 0);
-	for (i = 0; i < 1000 && stub_count("window_pages"); i++)
+	CHECK(mprotect(m->ram, RAM_SIZE, PROT_READ) == 0);
+	for (int i = 0; i < 1000 && stub_count("window_pages"); i++)
 		usleep(10000);
 	CHECK(stub_count("window_pages") == 0);
-	CHECK(mprotect(m.ram, RAM_SIZE, PROT_READ | PROT_WRITE) == 0);
+	CHECK(mprotect(m->ram, RAM_SIZE, PROT_READ | PROT_WRITE) == 0);
+}
+
+/* It gets them while nobody runs the guest, and while that sleeps in HLT. */
+static void test_paused(unsigned long n)
+{
+	long blocks = stub_count("blocks");
+	pthread_t thread;
+	struct vm m;
+
+	(void)n;
+	looked_at(&m, 0);
+	let_go(&m);
 	CHECK(vm_run(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+	vm_close(&m);
+
+	looked_at(&m, 1);
+	CHECK(pthread_create(&thread, NULL, run_for_ever, &m) == 0);
+	while (stub_count("blocks") == blocks)
+		usleep(10000);
+	let_go(&m);
 	printf("%s: ok\n", test);
 }
 
