@@ -8,8 +8,9 @@
  *
  * The back (back/) owns VM and vCPU, the front (front/) tenant and session and
  * the files that clients hold.  Both stand on the channels (chan/); the front
- * calls the back, never the other way round.  Every name at file scope begins
- * with ksplit_, static or not, so that a backtrace says whose it is.
+ * calls the back, never the other way round.  What they compute without the kernel
+ * is in pure/.  Every function but those begins with ksplit_, static or not, so that
+ * a backtrace says whose it is.
  *
  * Locking, outermost first:
  *	worker mm's mmap_lock	 window mappings
@@ -51,12 +52,11 @@
 /* One counter a line of debugfs kvm_split/stats; X(name). */
 #define KSPLIT_STATS(X)							\
 	X(sessions) X(vms) X(vcpus) X(slots) X(roots) X(ept_pages)	\
-	X(window_pages) X(calls) X(calls_run) X(copies)			\
+	X(window_pages) X(calls) X(copies)				\
 	X(runs) X(exits) X(exits_worker) X(exits_ring0)			\
 	X(fills) X(blocks) X(kicks) X(flushes) X(fault_ins)		\
 	X(window_faults) X(ept_faults) X(ept_zaps)			\
-	X(vmreads) X(vmwrites)						\
-	X(sysc_worker)
+	X(vmreads) X(vmwrites)
 
 enum ksplit_stat {
 #define X(name) KSPLIT_STAT_##name,
@@ -219,7 +219,7 @@ struct ksplit_vcpu {
 	struct ksplit_hw_vmcs vmcs[KSPLIT_NR_VMCS];
 	struct ksplit_run run;		/* the copy that was checked */
 	struct kvm_dirty_gfn *ring;	/* the client's dirty ring, made when first used */
-	struct ksplit_exit *exit;	/* back/vcpu.c */
+	struct ksplit_exit *exit;	/* back/vmx.h */
 	struct fpu_guest fpu;
 	u32 last_index;			/* vmcs_index of the last run */
 	bool ibpb;			/* a prediction barrier is due before the next entry */

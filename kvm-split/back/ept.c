@@ -442,7 +442,7 @@ static bool ksplit_refill_slot(struct ksplit_vm *vm, struct ksplit_refill *f)
 }
 
 /*
- * Gets the owner's page if that takes no sleep for anybody: a file of the
+ * Gets the owner's page if nobody else decides how long that takes: a file of the
  * owner's may be served by a process, so only what is mapped counts there.
  *
  * A page got for writing is dirty before the entry is made, and cannot be

@@ -198,7 +198,7 @@ int __init ksplit_init_hw(void)
 			   fpu_user_cfg.default_features & KSPLIT_XCR0_GUEST;
 	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
 	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
-	/* Until every CPU was asked: ksplit_probe_spec_ctrl(). */
+	/* Until every CPU was asked: ksplit_probe_cpu(). */
 	hw->spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ~0ull : 0;
 	hw->cr4_allowed = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 			  X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |

@@ -383,7 +383,7 @@ void ksplit_vcpu_kick(struct ksplit_vcpu *vcpu)
 
 	ksplit_count(kicks);
 	WRITE_ONCE(vcpu->kicked, true);
-	smp_mb();	/* write, then look at in_guest: see ksplit_enter() */
+	smp_mb();	/* write, then look at in_guest: see ksplit_sync_tlb() */
 	if (READ_ONCE(vcpu->in_guest)) {
 		guard(preempt)();
 		cpu = READ_ONCE(vcpu->cpu);
@@ -428,7 +428,7 @@ void ksplit_vm_kick_sync(struct ksplit_vm *vm)
 	struct ksplit_vcpu *vcpu;
 	unsigned long nr;
 
-	smp_mb();	/* write, then look at in_guest: see ksplit_enter() */
+	smp_mb();	/* write, then look at in_guest: see ksplit_sync_tlb() */
 	guard(rcu)();
 	cpumask_clear(&vm->kick_mask);
 	xa_for_each(&vm->vcpus, nr, vcpu)

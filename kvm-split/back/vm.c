@@ -107,7 +107,6 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 
 	if (current->mm != vcpu->vm->session->worker_mm)
 		return -EIO;
-	ksplit_count(sysc_worker);
 
 	/* The client or another process runs here next: VMSCAPE, see docs/threat-model.md. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER) &&
@@ -265,7 +264,6 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 
 	if (current->mm != vm->session->worker_mm)
 		return -EIO;
-	ksplit_count(sysc_worker);
 	if (READ_ONCE(vm->dead))
 		return -ESHUTDOWN;
 	ksplit_windows_sync(vm);

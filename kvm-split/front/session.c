@@ -94,7 +94,6 @@ static long ksplit_session_ioctl(struct file *file, unsigned int cmd, unsigned l
 
 	if (current->mm != session->worker_mm)
 		return -EIO;
-	ksplit_count(sysc_worker);
 	switch (cmd) {
 	case KSPLIT_NEXT:
 		return ksplit_channel_next(&session->chan, argp);

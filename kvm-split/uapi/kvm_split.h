@@ -231,9 +231,9 @@ struct ksplit_next {
  *
  * On the descriptor, of a session or vCPU, where the call was handed out.
  * Allowed are [arg, arg + _IOC_SIZE(cmd)) and the tails that the stub's table
- * names for @cmd, to be read where KVM reads and written where KVM writes; none at
- * all for KVM_RUN.  Returns 0, -EPERM outside the
- * allowed ranges, -EFAULT, -ENOENT for an unknown call.
+ * names for @cmd, to be read where KVM looks at them and written where KVM writes;
+ * none at all for KVM_RUN.  Returns 0, -EPERM outside the allowed ranges, -EFAULT,
+ * -ENOENT for an unknown call, -EINVAL (more than KSPLIT_COPY_MAX), -ENOMEM.
  */
 struct ksplit_copy {
 	__u64 call;
@@ -253,8 +253,9 @@ struct ksplit_copy {
  *		argument
  * @hash:	out: the same for the same open file, perhaps for others, too
  *
- * Returns a descriptor of the eventfd in the worker, O_CLOEXEC; -EBADF,
- * -EINVAL (not an eventfd), -EPERM.
+ * Returns a descriptor of the eventfd in the worker, O_CLOEXEC; -ENOENT for an
+ * unknown call, -EBADF (its argument does not name it, or the client has none
+ * there), -EINVAL (not an eventfd), -EFAULT, -EMFILE.
  */
 struct ksplit_eventfd {
 	__u64 call;
@@ -301,7 +302,8 @@ struct ksplit_eventfd {
  * client that was interrupted waits with it, however long.
  *
  * Returns 0, -EFAULT, -EHWPOISON, -EINTR, -EAGAIN (with KSPLIT_FAULT_NOWAIT),
- * -ENOENT (not a window address), -ESHUTDOWN (the owner is gone).
+ * -ENOENT (not a window address), -EINVAL (flags), -ENOMEM, -ESHUTDOWN (the owner is
+ * gone).
  */
 struct ksplit_fault {
 	__u64 addr;
@@ -503,8 +505,8 @@ struct ksplit_fill {
  * @exit_flags:	out: KSPLIT_EXIT_KICKED, KSPLIT_EXIT_SIGNAL
  * @pad:	0
  *
- * Returns 0 (kicked, interrupted or timed out) or -EINTR (a signal of the
- * worker's own).
+ * Returns 0 (kicked, interrupted or timed out), -EINTR (a signal of the worker's
+ * own), -ESHUTDOWN (the VM is dead), -EINVAL (@pad).
  */
 struct ksplit_block {
 	__u64 timeout_ns;

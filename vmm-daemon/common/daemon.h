@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the launcher, the supervisor and the worker share: log lines, exit
+ * What the launcher, the supervisor, the worker and the tools share: log lines, exit
  * statuses and number parsing.
  */
 #ifndef KSPLIT_DAEMON_H

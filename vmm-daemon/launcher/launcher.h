@@ -3,7 +3,9 @@
  * Between the files of kvm-split-launcher:
  *
  *	options.c	the command line
+ *	params.c	parameters of in-tree KVM's modules
  *	policy.c	who may have virtual machines
+ *	refusals.c	what the log says of users who may not
  *	ids.c		which users a tenant's processes run as
  *	tenants.c	the table of tenants and what happens to one
  *	starter.c	how a supervisor comes to be
