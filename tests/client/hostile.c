@@ -105,7 +105,8 @@ static uint64_t rnd_value(void)
 /* -------------------------------------------------------- worker -- */
 
 /* Where the worker has its tables and windows: low, as MAXPHYADDR may be. */
-#define TABLES		0x20000000ul	/* 64 pages; the root is page 0 */
+#define TABLES		0x20000000ul	/* the root is page 0, of later ones any from page 4 on */
+#define TABLE_PAGES	704
 #define WINDOW		0x40000000ul
 
 static int session = -1, vm_fd = -1, vcpu_fd = -1;
@@ -512,7 +513,7 @@ static int64_t operate(int64_t *w)
 	case DO_RESET:
 		ioctl(vcpu_fd, KSPLIT_VMCLEAR, 0);
 		ioctl(vcpu_fd, KSPLIT_VMCLEAR, 1);
-		memset((void *)TABLES, 0, 64 * PAGE);
+		memset((void *)TABLES, 0, TABLE_PAGES * PAGE);
 		make_guest();
 		return 0;
 	case DO_FIELD:
@@ -626,7 +627,7 @@ static void worker(int tenant)
 	sigaction(SIGBUS, &sa, NULL);
 	sa.sa_handler = on_tick;
 	sigaction(SIGALRM, &sa, NULL);
-	CHECK(mmap((void *)TABLES, 64 * PAGE, PROT_READ | PROT_WRITE,
+	CHECK(mmap((void *)TABLES, TABLE_PAGES * PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED);
 	session = ioctl(tenant, KSPLIT_SERVE);
 	CHECK(session >= 0);
@@ -1164,7 +1165,7 @@ static void test_tlb(void)
 	for (int i = 0; i < 200; i++) {
 		int page = 2 + i % 6;
 
-		/* More roots than there may be: their pages change hands. */
+		/* Roots come and go: their pages change hands. */
 		DO(LEAF, 3, leaf(page, 7), i % 3 ? 4 + i % 50 : 0);
 		if (i % 2)
 			CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
@@ -1172,7 +1173,7 @@ static void test_tlb(void)
 			CHECK(!DO(FLUSH, KSPLIT_FLUSH_BACKING, WINDOW,
 				  WINDOW + RAM_PAGES * PAGE));
 		CHECK(run_filled(0) == HLT && done.w[1] == 0x80 + page);
-		CHECK(stat_of("roots") <= 16);
+		CHECK(stat_of("roots") <= 3);	/* every second flush drops all */
 	}
 	/* Nonlinear roots, one root, and another VMCS of the vCPU. */
 	for (int i = 0; i < 30; i++) {
@@ -1498,7 +1499,7 @@ static void test_caps(void)
 	for (n = 0; n < 8; n++)
 		CHECK(!pthread_join(threads[n], NULL));
 	CHECK(made == 1023 && ioctl(kvm, KVM_CREATE_VM, 0) < 0 && errno == EMFILE);
-	/* Window pages, and EPT pages: of a slot that has more. */
+	/* Window pages: of a slot that has more. */
 	big = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(big != MAP_FAILED && !madvise(big, BIG, MADV_NOHUGEPAGE));
 	memset(big, 1, BIG);
@@ -1511,6 +1512,43 @@ static void test_caps(void)
 	CHECK(stat_of("window_pages") == 4096);
 	CHECK(!DO(UNMAP, WINDOW + (1 << 28), BIG));
 	CHECK(stat_of("window_pages") == 0);
+}
+
+/* So have roots and their tables, of which the worker makes what it likes: 9. */
+static void test_roots(void)
+{
+	const int max_roots = 2 * 288;	/* KSPLIT_MAX_ROOTS */
+	const int max_pages = 1024 + 4;	/* KSPLIT_EPT_PAGES_MIN, and of a slot below 2 MiB */
+	long roots, pages, most_roots = 0, most_pages = 0;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	/* Roots that map nothing take no table. */
+	for (int i = 0; i < TABLE_PAGES - 4; i++) {
+		DO(FIELD, 0x201a, (TABLES + (4 + i) * PAGE) | 0x1e);
+		CHECK(RUN(0x1000) == EPT);
+		roots = stat_of("roots");
+		CHECK(roots == (i < max_roots ? i + 1 : max_roots));
+	}
+	CHECK(stat_of("ept_pages") == 0);
+	/* Each with tables; those of a root given up change hands, and nobody sees what they mapped. */
+	for (int i = 0; i < 2 * (TABLE_PAGES - 4); i++) {
+		int page = 2 + i % 6;
+
+		DO(LEAF, 3, leaf(page, 7), 4 + i % (TABLE_PAGES - 4));
+		CHECK(run_filled(0) == HLT && done.w[1] == 0x80 + page);
+		roots = stat_of("roots");
+		pages = stat_of("ept_pages");
+		most_roots = roots > most_roots ? roots : most_roots;
+		most_pages = pages > most_pages ? pages : most_pages;
+		CHECK(roots <= max_roots && pages <= max_pages);
+	}
+	printf("%s: at most %ld roots, %ld pages of tables\n", test, most_roots, most_pages);
+	CHECK(most_roots == max_roots && most_pages > max_pages - 8);
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	CHECK(stat_of("roots") == 0 && stat_of("ept_pages") == 0);
+	CHECK(run_filled(0) == HLT && stat_of("roots") == 1);
 }
 
 static long kernel_memory(const char *group)
@@ -1680,6 +1718,7 @@ static const struct {
 	{ "guest_time", test_guest_time },
 	{ "fpu", test_fpu },
 	{ "caps", test_caps },
+	{ "roots", test_roots },
 	{ "charge", test_charge },
 	{ "ring", test_ring },
 	{ "dirty", test_dirty },
