@@ -733,6 +733,64 @@ static void test_mmio(unsigned long n)
 	printf("%s: ok\n", test);
 }
 
+/* What the disk has of RAM at @offset; the file's page in memory does not count. */
+static uint8_t on_disk(const char *path, unsigned int offset)
+{
+	static uint8_t block[4096] __attribute__((aligned(4096)));
+	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK(pread(fd, block, sizeof(block), offset & ~4095u) == sizeof(block));
+	CHECK(close(fd) == 0);
+	return block[offset & 4095];
+}
+
+/* RAM is a file: what KVM writes itself gets to the disk, each time. */
+static void test_file(unsigned long n)
+{
+	/* mov ax,0x9000; mov ds,ax; 1: xor si,si; mov di,0x3000; movsb; hlt; jmp 1b */
+	static const uint8_t code[] = {
+		0xb8, 0x00, 0x90, 0x8e, 0xd8, 0x31, 0xf6, 0xbf, 0x00, 0x30, 0xa4, 0xf4, 0xeb, 0xf7,
+	};
+	static const char path[] = "kvmtiny.ram";
+	struct kvm_userspace_memory_region region = { };
+	uint8_t value = 0;
+	struct vm m;
+	int fd;
+
+	vm_start(&m, code, sizeof(code));
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, RAM_SIZE) == 0);
+	CHECK(mmap(m.ram, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == m.ram);
+	memcpy(m.ram + CODE, code, sizeof(code));
+	region.memory_size = 512 << 10;
+	region.userspace_addr = (uintptr_t)m.ram;
+	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+
+	while (value <= n) {
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_MMIO);
+		CHECK(m.run->mmio.phys_addr == 0x90000 && !m.run->mmio.is_write);
+		/* Every other time the page is clean when KVM writes to it. */
+		CHECK(value & 1 || fsync(fd) == 0);
+		m.run->mmio.data[0] = ++value;
+		CHECK(vm_run(&m) == 0);
+		CHECK(m.run->exit_reason == KVM_EXIT_HLT);
+		CHECK(m.ram[0x3000] == value);
+		if (value > n)
+			break;
+		CHECK(fsync(fd) == 0);
+		CHECK(on_disk(path, 0x3000) == value);
+	}
+	/* The last one, and there is no VM any more. */
+	vm_close(&m);
+	CHECK(fsync(fd) == 0);
+	CHECK(on_disk(path, 0x3000) == value);
+	CHECK(unlink(path) == 0);
+	printf("%s: ok %lu\n", test, n);
+}
+
 /* The guest writes each page of its RAM below 1 MiB; the client looks. */
 static void test_memory(unsigned long n)
 {
@@ -2234,6 +2292,7 @@ static const struct {
 	{ "mmio", test_mmio, 0 },
 	{ "coalesced", test_coalesced, 20 },
 	{ "memory", test_memory, 0 },
+	{ "file", test_file, 10 },
 	{ "ring", test_ring, 3 },
 	{ "hole", test_hole, 0 },
 	{ "clock", test_clock, 3 },
