@@ -60,6 +60,7 @@ static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static struct object *objects[MAX_OBJECTS];
 static struct fake_stats stats;
 static int fault_result;
+static int tsc_unstable;
 
 /* ------------------------------------------------------- the processor -- */
 
@@ -138,6 +139,7 @@ static int fake_get_info(struct ksplit_info *ret)
 	ret->model = 0x5e;
 	ret->stepping = 3;
 	ret->tsc_khz = 2500000;
+	ret->tsc_unstable = tsc_unstable;
 	ret->xstate_size = 832;
 	ret->nr_cpu_words = 24;
 	ret->nr_bug_words = 2;
@@ -302,6 +304,11 @@ void fake_set_fault_result(int result)
 	pthread_mutex_lock(&lock);
 	fault_result = result;
 	pthread_mutex_unlock(&lock);
+}
+
+void fake_set_tsc_unstable(void)
+{
+	tsc_unstable = 1;
 }
 
 /* ---------------------------------------------------------------- VMCSs -- */

@@ -76,4 +76,7 @@ void fake_refuse_run(int vcpu, int error);
 /* What fault_in is to answer: 0 or a negative errno. */
 void fake_set_fault_result(int result);
 
+/* From the next get_info on the host has found that its TSC is unstable. */
+void fake_set_tsc_unstable(void);
+
 #endif /* KSPLIT_OPS_FAKE_H */

@@ -7,5 +7,6 @@
 
 Suite *vcpu_suite(void);
 Suite *nested_suite(void);
+Suite *unstable_suite(void);	/* of a machine whose TSC is */
 
 #endif /* TEST_LIBKVM_SUITES_H */

@@ -309,6 +309,41 @@ START_TEST(test_bus_lock_trap)
 }
 END_TEST
 
+#define LOOKS	16
+
+static void guest_looks_at_tsc(struct fake_entry *e, void *arg)
+{
+	((uint64_t *)arg)[e->entry] = *fake_field(e, TSC_OFFSET);
+	fake_exit(e, EXIT_HLT, 0, 1);
+}
+
+/* In how many of LOOKS runs the guest's TSC was set anew. */
+static int tsc_changes(void)
+{
+	uint64_t offset[LOOKS];
+	int i, changes = 0;
+
+	fake_set_guest(vcpu.fd, guest_looks_at_tsc, offset);
+	for (i = 0; i < LOOKS; i++)
+		ck_assert_int_eq(client_run(&vcpu), 0);
+	for (i = 1; i < LOOKS; i++)
+		changes += offset[i] != offset[i - 1];
+	return changes;
+}
+
+START_TEST(test_tsc_stable)
+{
+	ck_assert_int_eq(tsc_changes(), 0);
+}
+END_TEST
+
+/* What the host found of its TSC holds for KVM: it keeps a guest's from going back. */
+START_TEST(test_tsc_unstable)
+{
+	ck_assert_int_gt(tsc_changes(), 0);
+}
+END_TEST
+
 #define MSR_SPEC_CTRL	0x48
 
 /* Bits of SPEC_CTRL that the CPU has not, as the stub says: refused, not run. */
@@ -787,6 +822,7 @@ Suite *vcpu_suite(void)
 	tcase_add_test(t, test_steal_time);
 	tcase_add_test(t, test_spec_ctrl);
 	tcase_add_test(t, test_host_slept);
+	tcase_add_test(t, test_tsc_stable);
 	tcase_add_test(t, test_ple_window);
 	tcase_add_test(t, test_ept_violation);
 	tcase_add_test(t, test_mmio);
@@ -814,6 +850,17 @@ Suite *vcpu_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_create_and_destroy);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+Suite *unstable_suite(void)
+{
+	Suite *s = suite_create("libkvm, unstable TSC");
+	TCase *t = tcase_create("clock");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_tsc_unstable);
 	suite_add_tcase(s, t);
 	return s;
 }
