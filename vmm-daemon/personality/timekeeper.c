@@ -10,8 +10,8 @@
  * both (the anchor) gives the whole raw clock, and KVM's master clock then never
  * drifts from ktime_get_raw().  That holds only while the host's clock source
  * is the TSC.  Once a second the prediction is compared with the clock; if it
- * fails the vDSO mode becomes NONE, as upstream's does when a TSC turns out to be
- * unstable, and KVM serves kvmclock without a master clock for good.
+ * fails, or host or KVM have found that the TSC is unstable, the vDSO mode becomes
+ * NONE, as upstream's does, and KVM serves kvmclock without a master clock for good.
  *
  * CLOCK_MONOTONIC is steered by NTP; its mult is measured from tick to tick.  With
  * it goes the wall clock, which may be set: then there is a tick at once.
@@ -112,7 +112,7 @@ static bool raw_is_tsc(const struct host_tsc_pair *now)
 	u64 slack = cycles_to_ns(anchor.error + now->error) + SLACK_NS +
 		    div_u64(elapsed, SLACK_SHARE);
 
-	return abs_diff(predicted, now->ns) <= slack;
+	return !check_tsc_unstable() && abs_diff(predicted, now->ns) <= slack;
 }
 
 static void update_raw(struct tk_read_base *tkr, u64 tsc)

@@ -166,6 +166,28 @@ void timekeeper_gives_up(void)
 	pvclock_gtod_unregister_notifier(&nb);
 }
 
+/* That it looks well between two readings says nothing of other CPUs, and of later. */
+void timekeeper_unstable(void)
+{
+	mark_tsc_unstable("on the host");
+	start();
+	CHECK(seen.tkr_mono.clock->vdso_clock_mode == VDSO_CLOCKMODE_NONE);
+	pass_second();
+	CHECK(seen.tkr_mono.clock->vdso_clock_mode == VDSO_CLOCKMODE_NONE);
+	pvclock_gtod_unregister_notifier(&nb);
+}
+
+void timekeeper_found_unstable(void)
+{
+	start();
+	pass_second();
+	CHECK(seen.tkr_mono.clock->vdso_clock_mode == VDSO_CLOCKMODE_TSC);
+	mark_tsc_unstable("by KVM");
+	pass_second();
+	CHECK(seen.tkr_mono.clock->vdso_clock_mode == VDSO_CLOCKMODE_NONE);
+	pvclock_gtod_unregister_notifier(&nb);
+}
+
 void timekeeper_without_tsc(void)
 {
 	CHECK(!tsc_khz);

@@ -40,6 +40,8 @@
 	X(timekeeper_follows_tsc)		\
 	X(timekeeper_between_ticks)		\
 	X(timekeeper_gives_up)			\
+	X(timekeeper_unstable)			\
+	X(timekeeper_found_unstable)		\
 	X(timekeeper_without_tsc)		\
 	X(work_queued_once)			\
 	X(work_requeues_itself)			\
