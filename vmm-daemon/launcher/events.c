@@ -27,7 +27,7 @@
 
 static void reload(void)
 {
-	const struct settings *settings;
+	struct settings settings;
 	char name[MAX_NAME];
 	struct config new;
 	struct tenant *t;
@@ -45,10 +45,11 @@ static void reload(void)
 	config_keep(&new, &l.config);
 	config_free(&l.config);
 	l.config = new;
+	params_read("");
 	logm(L_INFO, "configuration reloaded");
 	for_each_tenant(t)
 		if (t->pid && (policy(t->uid, name, &settings) ||
-			       memcmp(settings, &t->settings, sizeof(*settings))))
+			       memcmp(&settings, &t->settings, sizeof(settings))))
 			stop_supervisor(t);
 	notify(l.notify, "READY=1");
 }

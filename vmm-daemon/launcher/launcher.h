@@ -112,7 +112,7 @@ struct sockaddr_un socket_address(void);
 void config_report(const char *line);
 
 /* policy.c */
-int policy(uid_t uid, char *ret_name, const struct settings **ret);
+int policy(uid_t uid, char *ret_name, struct settings *ret);
 
 /* refusals.c */
 int refusal_is_news(uid_t uid, long long now, unsigned int *ret_unsaid);
@@ -120,7 +120,7 @@ void __attribute__((format(printf, 2, 3))) log_refusal(uid_t uid, const char *fm
 
 /* params.c */
 int params_nested(void);
-void params_report(void);
+void params_read(const char *root);
 
 /* ids.c */
 uint64_t ids_end(uint64_t base);

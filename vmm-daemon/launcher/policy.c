@@ -81,15 +81,16 @@ static int is_allowed(const char *name, const struct passwd *pw)
  * policy() - may this user have virtual machines, and with what settings?
  * @uid:	the user
  * @ret_name:	gets the user's name, or number; MAX_NAME bytes
- * @ret:	gets the settings, if so
+ * @ret:	gets the settings, if so; nested is what the host has, too
  *
  * Logs why not.
  *
  * Return: 0 or the errno that open() returns.
  */
-int policy(uid_t uid, char *ret_name, const struct settings **ret)
+int policy(uid_t uid, char *ret_name, struct settings *ret)
 {
 	const uint64_t base = l.config.n[CONFIG_UID_BASE];
+	const struct settings *found;
 	struct passwd *pw;
 
 	snprintf(ret_name, MAX_NAME, "%u", uid);
@@ -112,10 +113,12 @@ int policy(uid_t uid, char *ret_name, const struct settings **ret)
 		log_refusal(uid, "%s: refused: not among users", ret_name);
 		return EACCES;
 	}
-	*ret = config_settings(&l.config, ret_name);
-	if (!*ret) {
+	found = config_settings(&l.config, ret_name);
+	if (!found) {
 		log_refusal(uid, "%s: refused: its configuration cannot be used", ret_name);
 		return EACCES;
 	}
+	*ret = *found;
+	ret->n[CONFIG_NESTED] &= params_nested();
 	return 0;
 }

@@ -96,7 +96,7 @@ static void make_args(const struct handover *h, int tenant)
 		add_number("--max-memory", set->n[CONFIG_MAX_MEMORY]);
 	if (l.instance && l.notify >= 0)
 		add_number("--notify-fd", l.notify);
-	if (!set->n[CONFIG_NESTED] || !params_nested())
+	if (!set->n[CONFIG_NESTED])
 		add_word("--no-nested");
 	add_hidden(set);
 	if (l.spare_delay) {

@@ -119,7 +119,7 @@ static struct tenant *find_tenant(uid_t uid)
 /* A tenant that may start now, or NULL with an errno for its user. */
 static struct tenant *admit(uid_t uid, int *ret_error)
 {
-	const struct settings *settings;
+	struct settings settings;
 	char name[MAX_NAME];
 	struct tenant *t;
 
@@ -144,7 +144,7 @@ static struct tenant *admit(uid_t uid, int *ret_error)
 		return NULL;
 	}
 	snprintf(t->name, sizeof(t->name), "%s", name);
-	t->settings = *settings;
+	t->settings = settings;
 	return t;
 }
 

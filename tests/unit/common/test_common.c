@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When a start is allowed, which users a tenant has, which refusals are logged.
+ * When a start is allowed, which users a tenant has, which refusals are logged, whether
+ * nested VMX is on.
  * Nothing here waits: the tests tell the time.
  */
 #include <check.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,6 +221,97 @@ START_TEST(many_uids)
 }
 END_TEST
 
+/* ----------------------------------------------------------- parameters -- */
+
+#define NR_FILES	3
+
+/* A host's files, and whether nested VMX is on there. */
+static const struct host {
+	int nested;
+	struct {
+		const char *path, *text;
+	} file[NR_FILES];
+} hosts[] = {
+	{ 1, { { NULL, NULL } } },
+	/* Values, and ways of writing the line. */
+	{ 0, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 0, { { "etc/modprobe.d/kvm.conf", "options kvm-intel nested=n" } } },
+	{ 0, { { "etc/modprobe.d/kvm.conf", "# nested\n\n \toptions  kvm_intel\t ept=1  nested=N emulate_invalid_guest_state=0\n" } } },
+	{ 0, { { "etc/modprobe.d/kvm.conf", "options kvm_intel \\\n  nested=off\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=maybe\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "#options kvm_intel nested=0\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "options kvm nested=0\noptions kvm_amd nested=0\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested_early_check=0 xnested=0\noptions\noptions kvm_intel\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.off", "options kvm_intel nested=0\n" } } },
+	/* Later lines win, whatever file they are in, */
+	{ 0, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested\noptions kvm_intel nested=0\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\noptions kvm_intel nested\n" } } },
+	{ 1, { { "etc/modprobe.d/a.conf", "options kvm_intel nested=0\n" },
+	       { "etc/modprobe.d/b.conf", "options kvm_intel nested=1\n" } } },
+	/* and files come by name, not by place. */
+	{ 0, { { "etc/modprobe.d/a.conf", "options kvm_intel nested=1\n" },
+	       { "lib/modprobe.d/b.conf", "options kvm_intel nested=0\n" } } },
+	{ 1, { { "etc/modprobe.d/b.conf", "options kvm_intel nested=1\n" },
+	       { "lib/modprobe.d/a.conf", "options kvm_intel nested=0\n" } } },
+	/* Each of the places; one hides files of the same name in those after it. */
+	{ 0, { { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 0, { { "usr/local/lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 0, { { "usr/lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 1, { { "etc/modprobe.d/kvm.conf", "" },
+	       { "lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" },
+	       { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 0, { { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" },
+	       { "lib/modprobe.d/kvm.conf", "options kvm_intel nested=1\n" } } },
+	/* The kernel's command line goes before all of them. */
+	{ 0, { { "sys/module/kvm_intel/parameters/nested", "N\n" },
+	       { "proc/cmdline", "quiet kvm_intel.nested=0\n" } } },
+	{ 0, { { "sys/module/kvm_intel/parameters/nested", "N\n" },
+	       { "proc/cmdline", "quiet kvm_intel.nested=0\n" },
+	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n" } } },
+	{ 1, { { "sys/module/kvm_intel/parameters/nested", "Y\n" },
+	       { "proc/cmdline", "quiet kvm-intel.nested=1 kvm.halt_poll_ns=0\n" },
+	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	{ 0, { { "sys/module/kvm_intel/parameters/nested", "Y\n" },
+	       { "proc/cmdline", "quiet kvm.nested=1\n" },
+	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+};
+
+static void make_file(const char *root, const char *path, const char *text)
+{
+	char whole[PATH_MAX], *slash;
+	FILE *f;
+
+	snprintf(whole, sizeof(whole), "%s/%s", root, path);
+	for (slash = whole + strlen(root); (slash = strchr(slash + 1, '/')); *slash = '/') {
+		*slash = '\0';
+		mkdir(whole, 0755);
+	}
+	f = fopen(whole, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(nested_vmx)
+{
+	const struct host *h = &hosts[_i];
+	char root[] = "/tmp/params.XXXXXX", command[64];
+	int i;
+
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	for (i = 0; i < NR_FILES && h->file[i].path; i++)
+		make_file(root, h->file[i].path, h->file[i].text);
+	params_read(root);
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_msg(params_nested() == h->nested, "host %d: nested is %d", _i, params_nested());
+	/* What was read once does not stay. */
+	params_read("/nonexistent");
+	ck_assert(params_nested());
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("common");
@@ -233,6 +329,7 @@ int main(void)
 	tcase_add_test(t, living);
 	tcase_add_test(t, said_once);
 	tcase_add_test(t, many_uids);
+	tcase_add_loop_test(t, nested_vmx, 0, NR(hosts));
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

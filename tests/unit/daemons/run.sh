@@ -50,6 +50,11 @@ supervisor_of()	# UID: the last one's pid
 	sed -n "s/^$1 //p" "$dir/supervisor.pids" | tail -n 1
 }
 
+lives()	# UID: the last one does
+{
+	kill -0 "$(supervisor_of "$1")"
+}
+
 count_is()	# N TEXT FILE: so many lines of it match
 {
 	[ "$(grep -c "$2" "$3")" = "$1" ]
@@ -63,6 +68,11 @@ one_line()	# TEXT FILE
 two_lines()	# TEXT FILE
 {
 	[ "$(grep -c "$1" "$2")" = 2 ]
+}
+
+last_is()	# TEXT FILE: its last line matches
+{
+	tail -n 1 "$2" | grep -q -- "$1"
 }
 
 status_is()	# STATUS COMMAND...
@@ -222,7 +232,7 @@ EOF
 	chmod 755 "$dir/supervisor"
 	mkfifo "$dir/control"
 	exec 7<> "$dir/control"
-	export SHIM_LOG=$dir/shim
+	export SHIM_LOG=$dir/shim SHIM_ROOT=$dir
 	mkdir -p "$dir/etc/tenants.d"
 	cat > "$dir/etc/kvm-split.conf" << EOF
 max-tenants: 4
@@ -315,8 +325,25 @@ EOF
 	check 'old configuration stays' until_true 5 grep -q 'not reloaded: the old' "$dir/log2"
 	sed -i '$d' "$dir/etc/kvm-split.conf"
 
+	# nested=0 in modprobe.d: --no-nested for all; an empty file of the name undoes it.
+	mkdir -p "$dir/lib/modprobe.d" "$dir/etc/modprobe.d"
+	echo 'options kvm_intel nested=0 enable_apicv=0' > "$dir/lib/modprobe.d/kvm.conf"
+	check 'one that runs' until_true 5 grep -q '^65534 ' "$dir/supervisor.pids"
+	kill -HUP $launcher
+	check 'supervisor is stopped' until_true 5 grep -q 'nobody: supervisor .* ended, signal 15' "$dir/log2"
+	check 'said once' one_line 'lib/modprobe.d/kvm.conf: nested VMX is off for all tenants' "$dir/log2"
+	check 'with the rest of the line' one_line 'kvm.conf: option enable_apicv=0 of kvm_intel has no effect' "$dir/log2"
+	check 'not nested, too' status_is 1 grep -q 'option nested=0' "$dir/log2"
+	want 65534
+	check 'off for all' until_true 5 grep -q -- '--uid 65534 .*--no-nested' "$dir/supervisor.args"
+	: > "$dir/etc/modprobe.d/kvm.conf"
+	kill -HUP $launcher
+	check 'supervisor is stopped again' until_true 5 two_lines 'nobody: supervisor .* ended, signal 15' "$dir/log2"
+	want 65534
+	check 'on again' until_true 5 last_is '--uid 65534 --log-level 6 --worker-uids' "$dir/supervisor.args"
+
 	# A supervisor that keeps dying.
-	check 'which runs' until_true 5 grep -q '^65534 ' "$dir/supervisor.pids"
+	check 'which runs' until_true 5 lives 65534
 	: > "$dir/broken"
 	kill -9 "$(supervisor_of 65534)"
 	check 'death is logged' until_true 5 grep -q 'nobody: supervisor .* ended, signal 9' "$dir/log2"

@@ -6,11 +6,14 @@
  *
  * User backup is in groups g0 to g299, user list in one without a name.  A group
  * has the number that is the supervisor's of uid 77.
+ *
+ * Files of modprobe.d are those below $SHIM_ROOT.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +69,17 @@ struct group *getgrnam(const char *name)
 	if (sscanf(name, "g%u", &n) == 1 && n < NR_GROUPS)
 		return made_up(FIRST_GID + n);
 	return real(name);
+}
+
+int glob(const char *pattern, int flags, int (*on_error)(const char *, int), glob_t *ret)
+{
+	int (*real)(const char *, int, int (*)(const char *, int), glob_t *) =
+		dlsym(RTLD_NEXT, "glob");
+	const char *root = getenv("SHIM_ROOT");
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s%s", root ? root : "", pattern);
+	return real(path, flags, on_error, ret);
 }
 
 static int is_bound(void)
