@@ -149,12 +149,34 @@ void ids_warn(uint64_t base)
 }
 
 /**
- * ids_taken() - does the user database know a supervisor's user or group?
- * @first:	of ids_first()
+ * ids_taken() - does the user database know a user or group of this number?
+ * @uid:	a number of the range
  */
-int ids_taken(uid_t first)
+int ids_taken(uid_t uid)
 {
-	return getpwuid(first) || getgrgid(first);
+	return getpwuid(uid) || getgrgid(uid);
+}
+
+/**
+ * ids_accounts() - which of a tenant's numbers must not be a worker's
+ * @first:	of ids_first()
+ * @until:	when to ask the user database no more, ms; the first worker's is asked for anyway
+ * @ret_taken:	TENANT_UIDS bytes: gets 1 for those that it knows, or was not asked for, 0 for
+ *		the others; the supervisor's own is not looked at
+ *
+ * As long as the user database takes for 510 questions: not for the launcher's loop.
+ *
+ * Return: how many it was not asked for.
+ */
+unsigned int ids_accounts(uid_t first, long long until, unsigned char *ret_taken)
+{
+	unsigned int i;
+
+	memset(ret_taken, 1, TENANT_UIDS);
+	ret_taken[0] = 0;
+	for (i = 1; i < TENANT_UIDS && (i == 1 || now_ms() < until); i++)
+		ret_taken[i] = ids_taken(first + i);
+	return TENANT_UIDS - i;
 }
 
 /**

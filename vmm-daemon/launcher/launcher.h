@@ -127,7 +127,8 @@ uint64_t ids_end(uint64_t base);
 uint64_t ids_first(uint64_t base, uid_t uid, unsigned int place);
 int ids_by_place(uint64_t base, uid_t uid);
 void ids_warn(uint64_t base);
-int ids_taken(uid_t first);
+int ids_taken(uid_t uid);
+unsigned int ids_accounts(uid_t first, long long until, unsigned char *ret_taken);
 unsigned int ids_living(uid_t first, unsigned char *ret_living);
 
 /* tenants.c */

@@ -27,6 +27,8 @@
 #define ANSWER_LIMIT_S	5	/* of the launcher, for an instance */
 #define RETRY_MS	100	/* of an instance whose predecessor is about to go */
 #define UID_DIGITS	11	/* and a comma */
+/* For the users of a tenant's workers; an open of /dev/kvm waits for half a minute. */
+#define LOOKUP_LIMIT_MS	5000
 
 /* A command line that grows, in static memory. */
 static struct {
@@ -64,21 +66,46 @@ static void add_hidden(const struct settings *set)
 	add_word(list);
 }
 
+/* Return: how many there are. */
+static unsigned int add_uids(char *option, char *list, uid_t service, const unsigned char *those)
+{
+	unsigned int i, len = 0, n = 0;
+
+	for (i = 1; i < TENANT_UIDS; i++) {
+		if (!those[i])
+			continue;
+		len += sprintf(list + len, len ? ",%u" : "%u", service + i);
+		n++;
+	}
+	if (!n)
+		return 0;
+	add_word(option);
+	add_word(list);
+	return n;
+}
+
 /* Those of the workers' users that a worker of an earlier supervisor still has. */
 static void add_used(uid_t service)
 {
 	static char list[TENANT_UIDS * UID_DIGITS + 1];
 	unsigned char living[TENANT_UIDS];
-	unsigned int i, len = 0;
 
 	ids_living(service, living);
-	for (i = 1; i < TENANT_UIDS; i++)
-		if (living[i])
-			len += sprintf(list + len, len ? ",%u" : "%u", service + i);
-	if (!len)
-		return;
-	add_word("--used-uids");
-	add_word(list);
+	add_uids("--used-uids", list, service, living);
+}
+
+/* And those that accounts have: they could tamper with a worker. */
+static void add_taken(uid_t uid, uid_t service)
+{
+	static char list[TENANT_UIDS * UID_DIGITS + 1];
+	unsigned char taken[TENANT_UIDS];
+	unsigned int unasked = ids_accounts(service, now_ms() + LOOKUP_LIMIT_MS, taken);
+	unsigned int n = add_uids("--taken-uids", list, service, taken);
+
+	if (n)
+		logm(L_WARNING, "tenant %u: no worker gets %u of the users %u to %u: accounts or groups have %u, %u were not looked up in %d s",
+		     uid, n, service + 1, service + TENANT_UIDS - 1, n - unasked, unasked,
+		     LOOKUP_LIMIT_MS / 1000);
 }
 
 /* kvm-vmmd's command line */
@@ -113,6 +140,7 @@ static void make_args(const struct handover *h, int tenant)
 	add_word("--worker-uids");
 	add_word(range);
 	add_used(h->service);
+	add_taken(h->uid, h->service);
 }
 
 static int become_service_user(uid_t uid)

@@ -24,7 +24,8 @@
 
 static const char usage[] =
 "Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
-"                [--worker-uids FIRST-LAST [--used-uids N,...]]\n"
+"                [--worker-uids FIRST-LAST [--used-uids N,...]\n"
+"                 [--taken-uids N,...]]\n"
 "                [--spare-delay MS] [--idle SECONDS] [--start-rate N]\n"
 "       kvm-vmmd --check [FILE]\n"
 "\n"
@@ -39,6 +40,8 @@ static const char usage[] =
 "                 range; needs CAP_SETUID and CAP_SETGID\n"
 "  --used-uids N,...\n"
 "                 workers of an earlier supervisor have these: take others first\n"
+"  --taken-uids N,...\n"
+"                 accounts have these: never take them\n"
 "  --spare-delay MS\n"
 "                 once the spare is taken, start the next that much later, unless\n"
 "                 somebody waits for it; default 10000\n"
@@ -59,6 +62,7 @@ static const struct option longopts[] = {
 	{ "worker",	 required_argument, NULL, 'w' },
 	{ "worker-uids", required_argument, NULL, 'r' },
 	{ "used-uids",	 required_argument, NULL, 'U' },
+	{ "taken-uids",	 required_argument, NULL, 'T' },
 	{ "spare-delay", required_argument, NULL, 'd' },
 	{ "idle",	 required_argument, NULL, 'i' },
 	{ "start-rate",	 required_argument, NULL, 'R' },
@@ -74,7 +78,7 @@ static const struct option longopts[] = {
 /* What the options say, besides the supervisor itself. */
 struct words {
 	long long uid;
-	char *used;
+	char *used, *taken;
 	int check;
 };
 
@@ -115,14 +119,14 @@ static void set_range(struct supervisor *s, const char *text)
 	s->uid_next = s->uid_first + getpid() % (s->uid_last - s->uid_first + 1);
 }
 
-static void set_used(struct supervisor *s, const char *text)
+static void set_avoid(struct supervisor *s, const char *option, const char *text, enum avoid why)
 {
 	while (*text) {
 		long long uid = first_number(text, ',', &text);
 
 		if (s->uid_first < 0 || uid < s->uid_first || uid > s->uid_last)
-			die(EXIT_USAGE, "--used-uids: not of --worker-uids");
-		s->old[uid - s->uid_first] = 1;
+			die(EXIT_USAGE, "--%s: not of --worker-uids", option);
+		s->avoid[uid - s->uid_first] = why;
 	}
 }
 
@@ -198,6 +202,9 @@ static void set_option(struct supervisor *s, int c, struct words *w)
 	case 'U':
 		w->used = optarg;
 		break;
+	case 'T':
+		w->taken = optarg;
+		break;
 	case 'd':
 		s->spare_delay = number("spare-delay", optarg, MAX_MS);
 		break;
@@ -254,7 +261,9 @@ void parse_options(struct supervisor *s, int argc, char **argv)
 	if (s->tenant < 0 || w.uid < 0 || optind != argc)
 		common_option('?', "kvm-vmmd", usage);
 	if (w.used)
-		set_used(s, w.used);
+		set_avoid(s, "used-uids", w.used, AVOID_OLD);
+	if (w.taken)
+		set_avoid(s, "taken-uids", w.taken, AVOID_TAKEN);
 	snprintf(who, sizeof(who), "tenant %lld", w.uid);
 	log_init(who);
 	if (!*s->worker)

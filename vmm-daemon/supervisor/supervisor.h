@@ -20,6 +20,14 @@
 #define NR_RECENT	32
 #define MAX_PASSED	16	/* words for a worker */
 
+/**
+ * enum avoid - why a worker should not get a user
+ * @AVOID_NOT:	it may
+ * @AVOID_OLD:	a worker of an earlier supervisor may have it: once there is no other
+ * @AVOID_TAKEN: an account has it: never
+ */
+enum avoid { AVOID_NOT, AVOID_OLD, AVOID_TAKEN };
+
 struct supervisor {
 	int tenant;
 	int signals;
@@ -34,7 +42,7 @@ struct supervisor {
 	/* users of workers; uid_first -1: not used */
 	long long uid_first, uid_last, uid_next;
 	pid_t holder[TENANT_UIDS];	/* of each of them, 0: nobody */
-	unsigned char old[TENANT_UIDS];	/* an earlier supervisor's worker may have it */
+	unsigned char avoid[TENANT_UIDS];	/* enum avoid, of each of them */
 
 	pid_t starting;		/* 0: none */
 	int ready;		/* read end of its pipe, -1 */

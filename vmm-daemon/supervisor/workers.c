@@ -30,15 +30,15 @@ static void count_failure(struct supervisor *s)
 
 /* ------------------------------------------------------------- starts ---- */
 
-/* A user that no living worker of this supervisor has, -1: all are taken. */
-static long long find_uid(struct supervisor *s, int old)
+/* A user that no living worker of this supervisor has, -1: there is none. */
+static long long find_uid(struct supervisor *s, enum avoid most)
 {
 	long long n = s->uid_last - s->uid_first + 1, i;
 
 	for (i = 0; i < n; i++) {
 		long long at = (s->uid_next - s->uid_first + i) % n;
 
-		if (s->holder[at] || s->old[at] > old)
+		if (s->holder[at] || s->avoid[at] > most)
 			continue;
 		s->uid_next = s->uid_first + (at + 1) % n;
 		return s->uid_first + at;
@@ -49,9 +49,9 @@ static long long find_uid(struct supervisor *s, int old)
 /* Those of an earlier supervisor's workers come last. */
 static long long free_uid(struct supervisor *s)
 {
-	long long uid = find_uid(s, 0);
+	long long uid = find_uid(s, AVOID_NOT);
 
-	return uid < 0 ? find_uid(s, 1) : uid;
+	return uid < 0 ? find_uid(s, AVOID_OLD) : uid;
 }
 
 static void note_start(struct supervisor *s, pid_t pid, long long uid, int ready)
@@ -60,7 +60,7 @@ static void note_start(struct supervisor *s, pid_t pid, long long uid, int ready
 
 	if (uid >= 0) {
 		s->holder[uid - s->uid_first] = pid;
-		s->old[uid - s->uid_first] = 0;
+		s->avoid[uid - s->uid_first] = AVOID_NOT;
 	}
 	s->spare_at = 0;
 	s->nr_living++;
@@ -89,7 +89,7 @@ void start_worker(struct supervisor *s)
 	pid_t pid;
 
 	if (s->uid_first >= 0 && uid < 0) {
-		logm(L_ERR, "no user for one more worker: %lld live",
+		logm(L_ERR, "no user for one more worker: workers or accounts have all %lld",
 		     s->uid_last - s->uid_first + 1);
 		count_failure(s);
 		return;

@@ -5,7 +5,9 @@
  * Nothing here waits: the tests tell the time.
  */
 #include <check.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,27 @@ START_TEST(living)
 }
 END_TEST
 
+/* Numbers that accounts of this machine have are left out, and those that there is no time for. */
+START_TEST(accounts)
+{
+	unsigned char taken[TENANT_UIDS];
+	unsigned int i;
+
+	/* Users and groups 0, bin and the like. */
+	ck_assert_uint_eq(ids_accounts(0, LLONG_MAX, taken), 0);
+	ck_assert_uint_eq(taken[0], 0);
+	ck_assert_uint_eq(taken[1], 1);
+	for (i = 1; i < TENANT_UIDS; i++)
+		ck_assert_uint_eq(taken[i], getpwuid(i) || getgrgid(i));
+	ck_assert_uint_eq(ids_accounts(2000000000, LLONG_MAX, taken), 0);
+	for (i = 0; i < TENANT_UIDS; i++)
+		ck_assert_uint_eq(taken[i], 0);
+	ck_assert_uint_eq(ids_accounts(2000000000, 0, taken), TENANT_UIDS - 2);
+	for (i = 0; i < TENANT_UIDS; i++)
+		ck_assert_uint_eq(taken[i], i > 1);
+}
+END_TEST
+
 /* ----------------------------------------------------------- refusals ---- */
 
 START_TEST(said_once)
@@ -327,6 +350,7 @@ int main(void)
 	tcase_add_loop_test(t, disjoint, 0, NR(bases));
 	tcase_add_test(t, default_base);
 	tcase_add_test(t, living);
+	tcase_add_test(t, accounts);
 	tcase_add_test(t, said_once);
 	tcase_add_test(t, many_uids);
 	tcase_add_loop_test(t, nested_vmx, 0, NR(hosts));

@@ -286,6 +286,9 @@ EOF
 	check 'service user refused' until_true 5 grep -qx 'deny 2000000000 13' "$dir/shim"
 	want 65534
 	check 'another user' until_true 5 grep -qx 'bind 65534 5' "$dir/shim"
+	check 'whose workers are not users that accounts have' until_true 5 \
+		grep -q -- '--uid 65534 .* --taken-uids 2016776721,2016776959$' "$dir/supervisor.args"
+	check 'says so' one_line 'tenant 65534: no worker gets 2 of .* groups have 2, 0 were' "$dir/log2"
 	want 1
 	check 'limit of tenants' until_true 5 grep -qx 'deny 1 24' "$dir/shim"
 
@@ -339,7 +342,13 @@ EOF
 	: > "$dir/etc/modprobe.d/kvm.conf"
 	kill -HUP $launcher
 	check 'supervisor is stopped again' until_true 5 two_lines 'nobody: supervisor .* ended, signal 15' "$dir/log2"
+	: > "$dir/shim.slow"
 	want 65534
+	check 'next start' until_true 5 count_is 3 'nobody: supervisor .* runs as' "$dir/log2"
+	want 65000
+	check 'others do not wait while its users are looked up' until_true 5 count_is 10 '^deny 65000 13$' "$dir/shim"
+	check 'nor does it start before' last_is '--uid 65534 .*--no-nested' "$dir/supervisor.args"
+	rm "$dir/shim.slow"
 	check 'on again' until_true 5 last_is '--uid 65534 --log-level 6 --worker-uids' "$dir/supervisor.args"
 
 	# A supervisor that keeps dying.

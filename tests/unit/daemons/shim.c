@@ -5,7 +5,9 @@
  * $SHIM_LOG.  While there is a file $SHIM_LOG.bound, tenants are bound already.
  *
  * User backup is in groups g0 to g299, user list in one without a name.  A group
- * has the number that is the supervisor's of uid 77.
+ * has the number that is the supervisor's of uid 77, another and a user those of two
+ * workers of uid 65534.  While there is a file $SHIM_LOG.slow, no user of those
+ * workers can be looked up.
  *
  * Files of modprobe.d are those below $SHIM_ROOT.
  */
@@ -15,6 +17,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +31,9 @@
 #define NR_GROUPS	300
 #define NAMELESS_GID	61000
 #define TAKEN_GID	(2000000000 + 256 * 77)
+#define WORKERS		(2000000000 + 256 * 65534 + 1)
+#define TAKEN_WORKER	(WORKERS + 16)
+#define TAKEN_WORKERS_GID	(WORKERS + 254)
 
 int getgrouplist(const char *user, gid_t group, gid_t *groups, int *n)
 {
@@ -56,7 +62,8 @@ struct group *getgrgid(gid_t gid)
 {
 	struct group *(*real)(gid_t) = dlsym(RTLD_NEXT, "getgrgid");
 
-	if ((gid >= FIRST_GID && gid < FIRST_GID + NR_GROUPS) || gid == TAKEN_GID)
+	if ((gid >= FIRST_GID && gid < FIRST_GID + NR_GROUPS) || gid == TAKEN_GID ||
+	    gid == TAKEN_WORKERS_GID)
 		return made_up(gid);
 	return gid == NAMELESS_GID ? NULL : real(gid);
 }
@@ -71,6 +78,26 @@ struct group *getgrnam(const char *name)
 	return real(name);
 }
 
+static int exists(const char *what)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%s", getenv("SHIM_LOG"), what);
+	return !access(path, F_OK);
+}
+
+struct passwd *getpwuid(uid_t uid)
+{
+	struct passwd *(*real)(uid_t) = dlsym(RTLD_NEXT, "getpwuid");
+	static struct passwd made_up = { .pw_name = "made-up", .pw_uid = TAKEN_WORKER };
+
+	if (uid == TAKEN_WORKER)
+		return &made_up;
+	while (uid >= WORKERS && uid < WORKERS + 255 && exists("slow"))
+		usleep(50000);
+	return real(uid);
+}
+
 int glob(const char *pattern, int flags, int (*on_error)(const char *, int), glob_t *ret)
 {
 	int (*real)(const char *, int, int (*)(const char *, int), glob_t *) =
@@ -80,14 +107,6 @@ int glob(const char *pattern, int flags, int (*on_error)(const char *, int), glo
 
 	snprintf(path, sizeof(path), "%s%s", root ? root : "", pattern);
 	return real(path, flags, on_error, ret);
-}
-
-static int is_bound(void)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s.bound", getenv("SHIM_LOG"));
-	return !access(path, F_OK);
 }
 
 static void note(const char *fmt, unsigned int a, unsigned int b)
@@ -121,7 +140,7 @@ int ioctl(int fd, unsigned long cmd, ...)
 			note("deny %u %u\n", bind->uid, bind->error);
 			return 0;
 		}
-		if (is_bound()) {
+		if (exists("bound")) {
 			errno = EEXIST;
 			return -1;
 		}
