@@ -44,7 +44,13 @@
 #include "../../vmm-daemon/common/array_size.h"
 #include "uapi/kvm_split.h"
 
-/* Classes and slots of all VMCS fields that the stub knows. */
+/* Encodings of all VMCS fields that the stub knows, and their classes. */
+enum {
+#define F(e, name, cls, group)	name = (e)
+#include "pure/vmcs_fields.h"
+#undef F
+};
+
 enum { STUB, HOST, CTL, GUEST, EXIT, ADDR };
 
 static const struct field {
@@ -105,7 +111,7 @@ static uint64_t rnd_value(void)
 /* -------------------------------------------------------- worker -- */
 
 /* Where the worker has its tables and windows: low, as MAXPHYADDR may be. */
-#define TABLES		0x20000000ul	/* the root is page 0, of later ones any from page 4 on */
+#define TABLES		0x20000000ul	/* the root is page 0, or any from 4 on */
 #define TABLE_PAGES	704
 #define WINDOW		0x40000000ul
 
@@ -145,7 +151,7 @@ static void make_tables(unsigned int root)
 	table(root)[0] = (uintptr_t)table(1) | 7;
 	table(1)[0] = (uintptr_t)table(2) | 7;
 	table(2)[0] = (uintptr_t)table(3) | 7;
-	set_field(0x201a, (uintptr_t)table(root) | 0x1e);
+	set_field(EPT_POINTER, (uintptr_t)table(root) | 0x1e);
 }
 
 /* A real-mode guest that starts at 0x1000. */
@@ -160,21 +166,21 @@ static void make_guest(void)
 	run.xcr0 = 1;
 	run.tsc_deadline = ~0ull;
 	for (i = 0; i < 8; i++) {
-		set_field(0x4800 + segment[i], 0xffff);
-		set_field(0x4814 + segment[i], 0x93);
+		set_field(GUEST_ES_LIMIT + segment[i], 0xffff);
+		set_field(GUEST_ES_AR_BYTES + segment[i], 0x93);
 	}
-	set_field(0x4816, 0x9b);		/* CS */
-	set_field(0x4820, 0x10000);		/* LDTR: unusable */
-	set_field(0x4822, 0x8b);		/* TR */
-	set_field(0x4810, 0xffff);		/* GDTR, IDTR */
-	set_field(0x4812, 0xffff);
-	set_field(0x401e, 1 << 7);		/* unrestricted guest */
-	set_field(0x2804, 0x0007040600070406);	/* PAT */
-	set_field(0x6800, 0x30);		/* CR0 */
-	set_field(0x681a, 0x400);		/* DR7 */
-	set_field(0x681e, 0x1000);		/* RIP */
-	set_field(0x6820, 2);			/* RFLAGS */
-	set_field(0x2004, (uintptr_t)msr_bitmap);
+	set_field(GUEST_CS_AR_BYTES, 0x9b);
+	set_field(GUEST_LDTR_AR_BYTES, 0x10000);	/* unusable */
+	set_field(GUEST_TR_AR_BYTES, 0x8b);
+	set_field(GUEST_GDTR_LIMIT, 0xffff);
+	set_field(GUEST_IDTR_LIMIT, 0xffff);
+	set_field(SECONDARY_VM_EXEC_CONTROL, 1 << 7);	/* unrestricted guest */
+	set_field(GUEST_IA32_PAT, 0x0007040600070406);
+	set_field(GUEST_CR0, 0x30);
+	set_field(GUEST_DR7, 0x400);
+	set_field(GUEST_RIP, 0x1000);
+	set_field(GUEST_RFLAGS, 2);
+	set_field(MSR_BITMAP, (uintptr_t)msr_bitmap);
 	make_tables(0);
 }
 
@@ -193,9 +199,9 @@ static int64_t enter(void)
 		if (run.exit_flags & KSPLIT_EXIT_VMFAIL)
 			return VMFAIL | run.instruction_error;
 		if (run.exit_flags & KSPLIT_EXIT_BACKING)
-			return BACKING | vmcs.field[slot_of(0x4402)];
-		if (REASON(vmcs.field[slot_of(0x4402)]) != 1)
-			return vmcs.field[slot_of(0x4402)];
+			return BACKING | vmcs.field[slot_of(VM_EXIT_REASON)];
+		if (REASON(vmcs.field[slot_of(VM_EXIT_REASON)]) != 1)
+			return vmcs.field[slot_of(VM_EXIT_REASON)];
 	}
 	return -ETIME;
 }
@@ -417,7 +423,7 @@ static int64_t once(int64_t *w)
 	int64_t r = ioctl(vcpu_fd, KSPLIT_RUN, &run) ? -errno : 0;
 
 	w[1] = run.regs[0];
-	return r ? r : (int64_t)vmcs.field[slot_of(0x4402)];
+	return r ? r : (int64_t)vmcs.field[slot_of(VM_EXIT_REASON)];
 }
 
 /* What is behind the image must not change, here and in the kernel (slub_debug). */
@@ -532,12 +538,12 @@ static int64_t operate(int64_t *w)
 		w[1] = shadow.field[slot_of(w[2])];
 		return r ? -errno : 0;
 	case DO_RUN:
-		set_field(0x681e, w[1]);
+		set_field(GUEST_RIP, w[1]);
 		run.regs[0] = w[2];
 		run.flags = w[3];
 		r = enter();
 		w[1] = run.regs[0];
-		w[2] = vmcs.field[slot_of(0x6400)];
+		w[2] = vmcs.field[slot_of(EXIT_QUALIFICATION)];
 		return r;
 	case DO_RUN_VALUE:
 		*(uint64_t *)((char *)&run + w[1]) = w[2];
@@ -788,7 +794,7 @@ static void test_fields(void)
 	CHECK(run_filled(0) == HLT && done.w[1] == 0x83);
 	for (unsigned int i = 0; i < NR_FIELDS; i++) {
 		if (fields[i].cls == CTL || fields[i].cls == GUEST ||
-		    fields[i].encoding == 0x201a || fields[i].encoding == 0x2004)
+		    fields[i].encoding == EPT_POINTER || fields[i].encoding == MSR_BITMAP)
 			continue;
 		for (int j = 0; j < 4; j++) {
 			DO(FIELD, fields[i].encoding, junk[j]);
@@ -808,7 +814,7 @@ static void test_fields(void)
 	}
 	/* Addresses that the stub reads: of the worker's, or -EFAULT. */
 	for (int j = 0; j < 4; j++) {
-		DO(FIELD, 0x2004, junk[j]);
+		DO(FIELD, MSR_BITMAP, junk[j]);
 		if (junk[j])
 			CHECK(RUN(0x1000) == -EFAULT);
 		else
@@ -838,7 +844,10 @@ static void test_controls(void)
 		{ "mov dr",	{ 0x0f, 0x23, 0xf8 }, 29 },
 		{ "mov cr0",	{ 0x66, 0xb8, 0x31, 0, 0, 0, 0x0f, 0x22 }, 28 },
 	};
-	static const uint32_t controls[] = { 0x4000, 0x4002, 0x400c, 0x4012, 0x4004, 0x6000, 0x6002 };
+	static const uint32_t controls[] = {
+		PIN_BASED_VM_EXEC_CONTROL, CPU_BASED_VM_EXEC_CONTROL, VM_EXIT_CONTROLS,
+		VM_ENTRY_CONTROLS, EXCEPTION_BITMAP, CR0_GUEST_HOST_MASK, CR4_GUEST_HOST_MASK
+	};
 	static const uint64_t wishes[] = { 0, 0x80000000, ~0ull };
 	/* SMXE, CET, PKS, UINTR, LAM_SUP, FRED, and one that no CPU has. */
 	static const uint64_t cr4[] = {
@@ -852,7 +861,6 @@ static void test_controls(void)
 		0x80000100, 0x80000203, 0x80000320, 0x80000b06, 0x80000c80, 0x80000701,
 		0x80001020, 0x80002020, 0xc0000020
 	};
-	int64_t r;
 
 	start_guest(code_load, sizeof(code_load));
 	CHECK(run_filled(0) == HLT);
@@ -863,44 +871,35 @@ static void test_controls(void)
 			ram[PAGE + 8] = 0xc0;	/* the end of mov cr0,eax */
 			load_code(exits[i].code, sizeof(exits[i].code));
 			ram[PAGE + 9] = 0xf4;
-			r = RUN(0x1000, 0x80);
-			if (r != exits[i].reason)
-				printf("%s: %s with %#lx: %ld\n", test, exits[i].name,
-				       (long)wishes[wish], (long)r);
-			CHECK(r == exits[i].reason);
+			tried("%s with %#lx", exits[i].name, (long)wishes[wish]);
+			CHECK_EQ(RUN(0x1000, 0x80), exits[i].reason);
 		}
 	}
 	/* States in which a CPU takes no interrupt. */
 	for (int state = 2; state < 6; state++) {
-		DO(FIELD, 0x4826, state);
+		DO(FIELD, GUEST_ACTIVITY_STATE, state);
 		CHECK(RUN(0x1000) == -EINVAL);
 	}
-	DO(FIELD, 0x4826, 0);
+	DO(FIELD, GUEST_ACTIVITY_STATE, 0);
 	/* CR4 of features that no guest is offered. */
 	for (unsigned int i = 0; i < sizeof(cr4) / sizeof(*cr4); i++) {
-		DO(FIELD, 0x6804, cr4[i]);
+		DO(FIELD, GUEST_CR4, cr4[i]);
 		CHECK(RUN(0x1000) == -EINVAL);
 	}
-	DO(FIELD, 0x6804, 0);
+	DO(FIELD, GUEST_CR4, 0);
 	/* What VM entry refuses: a guest hypervisor can cause it, and is to be told. */
 	for (unsigned int i = 0; i < sizeof(events) / sizeof(*events); i++) {
-		DO(FIELD, 0x4016, events[i]);
-		r = RUN(0x1000);
-		if (r != (VMFAIL | 7))
-			printf("%s: event %#x: %#lx\n", test, events[i], (long)r);
-		CHECK(r == (VMFAIL | 7));
+		DO(FIELD, VM_ENTRY_INTR_INFO_FIELD, events[i]);
+		CHECK_EQ(RUN(0x1000), VMFAIL | 7);
 	}
-	DO(FIELD, 0x4016, 0);
+	DO(FIELD, VM_ENTRY_INTR_INFO_FIELD, 0);
 	for (int bit = 2; bit < 32; bit++) {
 		if (bit == 3)			/* blocking by NMI */
 			continue;
-		DO(FIELD, 0x4824, 1ul << bit);
-		r = RUN(0x1000);
-		if (r != (int64_t)(FAILED_ENTRY | 33))
-			printf("%s: interruptibility bit %d: %#lx\n", test, bit, (long)r);
-		CHECK(r == (int64_t)(FAILED_ENTRY | 33));
+		DO(FIELD, GUEST_INTERRUPTIBILITY_INFO, 1ul << bit);
+		CHECK_EQ(RUN(0x1000), FAILED_ENTRY | 33);
 	}
-	DO(FIELD, 0x4824, 0);
+	DO(FIELD, GUEST_INTERRUPTIBILITY_INFO, 0);
 	load_code(code_load, sizeof(code_load));
 	CHECK(RUN(0x1000) == HLT && done.w[1] == 0x83);
 	/* A complete set of wishes that make no sense: refused or an exit. */
@@ -934,16 +933,17 @@ static void test_shadow(void)
 	int64_t r;
 
 	start_guest(code_vmread, sizeof(code_vmread));
-	DO(FIELD, 0x6800, 0x31);		/* protected mode, 16 bits */
-	DO(FIELD, 0x401e, 1 << 7 | 1 << 14);
+	DO(FIELD, GUEST_CR0, 0x31);	/* protected mode, 16 bits */
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, 1 << 7 | 1 << 14);
 	for (int j = 0; j < 4; j++) {
-		DO(FIELD, 0x2800, junk[j]);
+		DO(FIELD, VMCS_LINK_POINTER, junk[j]);
 		CHECK(RUN(0x1000) == -EFAULT);
 	}
-	DO(FIELD, 0x2800, (uintptr_t)&shadow);	/* the same in the worker */
+	DO(FIELD, VMCS_LINK_POINTER, (uintptr_t)&shadow);	/* the same in the worker */
 	for (unsigned int i = 0; i < NR_FIELDS; i++)
 		DO(SHADOW, fields[i].encoding, value ^ fields[i].encoding);
-	CHECK(run_filled(0x681c) == HLT && done.w[1] == (int64_t)seen(0x681c, value ^ 0x681c));
+	CHECK(run_filled(GUEST_RSP) == HLT);
+	CHECK(done.w[1] == (int64_t)seen(GUEST_RSP, value ^ GUEST_RSP));
 	for (unsigned int i = 0; i < NR_FIELDS; i++) {
 		uint32_t e = fields[i].encoding;
 
@@ -968,13 +968,14 @@ static void test_shadow(void)
 	}
 	/* vmx/vmcs_shadow_fields.h without PML and APICv, on a CPU that has all fields. */
 	CHECK(reads == 33 && writes == 22);
-	CHECK(DO(FILL, 2 * KSPLIT_NR_VMCS, 0x681e) == -EINVAL && DO(FILL, ~0u, 0x681e) == -EINVAL);
+	CHECK(DO(FILL, 2 * KSPLIT_NR_VMCS, GUEST_RIP) == -EINVAL);
+	CHECK(DO(FILL, ~0u, GUEST_RIP) == -EINVAL);
 	/* Of the run's VMCS nothing has changed. */
 	load_code(code_load, sizeof(code_load));
-	DO(FIELD, 0x401e, 1 << 7);
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, 1 << 7);
 	CHECK(RUN(0x1000) == HLT && done.w[1] == 0x83);
 	load_code(code_vmread, sizeof(code_vmread));
-	CHECK(RUN(0x1000, 0x681c) == 23);
+	CHECK(RUN(0x1000, GUEST_RSP) == 23);
 }
 
 /* Values of a run that would fault, or stay, in the host. */
@@ -1104,9 +1105,9 @@ static void test_window(void)
 	CHECK(DO(PEEK, WINDOW) == -EFAULT);
 	CHECK(DO(FAULT, WINDOW, 0, 1) == -ENOENT);
 	CHECK(!DO(UNMAP, WINDOW, size));
-	CHECK(stat_of("window_pages") == 1);
+	CHECK_EQ(stat_of("window_pages"), 1);
 	CHECK(!DO(UNMAP, WINDOW + (1 << 28), PAGE));
-	CHECK(stat_of("window_pages") == 0);
+	CHECK_EQ(stat_of("window_pages"), 0);
 }
 
 /* So does an EPT, whatever the worker's tables say: 5. */
@@ -1154,7 +1155,7 @@ static void test_ept(void)
 	/* The slot is gone. */
 	CHECK(!set_slot_of(0, 0, ram, 0, 0));
 	CHECK(RUN(0x1000) == EPT);
-	CHECK(stat_of("window_pages") == 0);
+	CHECK_EQ(stat_of("window_pages"), 0);
 }
 
 /* Translations do not outlive their tables: 7. */
@@ -1264,14 +1265,14 @@ static void test_state(void)
 		DO(RUN_VALUE, offsetof(struct ksplit_run, dr) + 8 * i, 0x1000);
 	DO(RUN_VALUE, offsetof(struct ksplit_run, dr6), 0xffff0ff0);
 	/* Guest state that the CPU switches by itself. */
-	DO(FIELD, 0x482a, 0x10);		/* SYSENTER */
-	DO(FIELD, 0x6824, 0x4000);
-	DO(FIELD, 0x6826, 0x5000);
-	DO(FIELD, 0x2804, 0);			/* PAT: all uncached */
-	DO(FIELD, 0x681a, 0x4ff);		/* DR7 */
-	DO(FIELD, 0x2802, 2);			/* DEBUGCTL: BTF */
+	DO(FIELD, GUEST_SYSENTER_CS, 0x10);
+	DO(FIELD, GUEST_SYSENTER_ESP, 0x4000);
+	DO(FIELD, GUEST_SYSENTER_EIP, 0x5000);
+	DO(FIELD, GUEST_IA32_PAT, 0);	/* all uncached */
+	DO(FIELD, GUEST_DR7, 0x4ff);
+	DO(FIELD, GUEST_IA32_DEBUGCTL, 2);	/* BTF */
 	load_code(code_spin, sizeof(code_spin));
-	DO(FIELD, 0x681e, 0x1000);
+	DO(FIELD, GUEST_RIP, 0x1000);
 	DO(RUN_VALUE, offsetof(struct ksplit_run, vmcs_index), (int64_t)KSPLIT_RUN_DEBUGREGS << 32);
 
 	pid = fork();		/* does not use the VM */
@@ -1299,9 +1300,9 @@ static void test_state(void)
 		DO(LEAF, i, leaf(i, 7));
 	/* pxor xmm7,xmm7 needs CR4.OSFXSR; hlt */
 	load_code("\x66\x0f\xef\xff\xf4", 5);
-	DO(FIELD, 0x6804, 0x200);
+	DO(FIELD, GUEST_CR4, 0x200);
 	CHECK(run_filled(0) == HLT);
-	DO(FIELD, 0x681e, 0x1000);
+	DO(FIELD, GUEST_RIP, 0x1000);
 	CHECK(DO(XMM) == 0);
 }
 
@@ -1315,18 +1316,18 @@ static void long_mode(void)
 		entry[i] = (uint64_t *)(ram + (4 + i) * PAGE);
 		entry[i][0] = i < 2 ? (5 + i) * PAGE | 7 : 0x87;
 	}
-	DO(FIELD, 0x6800, 0x80000031);		/* CR0, CR3, CR4 */
-	DO(FIELD, 0x6802, 4 * PAGE);
-	DO(FIELD, 0x6804, 0x20);
-	DO(FIELD, 0x2806, 0x501);		/* EFER: SCE, LME, LMA */
-	DO(FIELD, 0x4012, 1 << 9 | 1 << 15);	/* long mode, load EFER */
-	DO(FIELD, 0x802, 0x8);			/* CS, SS */
-	DO(FIELD, 0x804, 0x10);
+	DO(FIELD, GUEST_CR0, 0x80000031);
+	DO(FIELD, GUEST_CR3, 4 * PAGE);
+	DO(FIELD, GUEST_CR4, 0x20);
+	DO(FIELD, GUEST_IA32_EFER, 0x501);	/* SCE, LME, LMA */
+	DO(FIELD, VM_ENTRY_CONTROLS, 1 << 9 | 1 << 15);	/* long mode, load EFER */
+	DO(FIELD, GUEST_CS_SELECTOR, 0x8);
+	DO(FIELD, GUEST_SS_SELECTOR, 0x10);
 	for (int i = 0; i < 12; i += 2) {
-		DO(FIELD, 0x4800 + i, 0xffffffff);
-		DO(FIELD, 0x4814 + i, i == 2 ? 0xa09b : 0xc093);
+		DO(FIELD, GUEST_ES_LIMIT + i, 0xffffffff);
+		DO(FIELD, GUEST_ES_AR_BYTES + i, i == 2 ? 0xa09b : 0xc093);
 	}
-	DO(FIELD, 0x4004, 0xffffffff);		/* every exception exits */
+	DO(FIELD, EXCEPTION_BITMAP, 0xffffffff);	/* every exception exits */
 }
 
 /*
@@ -1357,7 +1358,7 @@ static void test_left_out(void)
 	       (long)done.w[2]);
 	CHECK(r == HLT && done.w[1] == 0x77);
 
-	DO(FIELD, 0x401e, 1 << 7 | 1 << 3);	/* RDTSCP */
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, 1 << 7 | 1 << 3);	/* RDTSCP */
 	load_code(code_rdtscp, sizeof(code_rdtscp));
 	CHECK(run_filled(0x77) == HLT && done.w[1] == 0);
 	load_code(code_rdmsr, sizeof(code_rdmsr));
@@ -1393,7 +1394,7 @@ static void test_real_mode(void)
 	load_code(code, sizeof(code));
 	memcpy(ram + PAGE + 0x80, handler, sizeof(handler));
 	memcpy(ram + 4 * 13, "\x80\x10\0\0", 4);	/* 0:0x1080 */
-	DO(FIELD, 0x681c, 0x7000);
+	DO(FIELD, GUEST_RSP, 0x7000);
 	before = stat_of("exit_48_ring0");
 	CHECK(RUN(0x1000, 0x11) == HLT && done.w[1] == 0x77);
 	CHECK(stat_of("exit_48_ring0") > before);
@@ -1422,7 +1423,7 @@ static void test_report(void)
 	load_code(code, sizeof(code));
 	/* The table of the leaves lies where the worker has nothing. */
 	CHECK(!DO(POKE, TABLES + 2 * PAGE, 0x30000007));
-	DO(FIELD, 0x681e, 0x1000);
+	DO(FIELD, GUEST_RIP, 0x1000);
 	DO(RUN_VALUE, offsetof(struct ksplit_run, regs), 0x41);
 	go_on(10);
 	CHECK((done.w[0] == 1 || done.w[0] == -EINTR) && done.w[1] == 0x42);
@@ -1437,7 +1438,7 @@ static void test_guest_time(void)
 	start_guest(code_load, sizeof(code_load));
 	CHECK(run_filled(0) == HLT);
 	load_code(code_spin, sizeof(code_spin));
-	DO(FIELD, 0x681e, 0x1000);
+	DO(FIELD, GUEST_RIP, 0x1000);
 	CHECK(!DO(TICKS) && done.w[1] == 0);
 	CHECK(!DO(SPIN, 1000));
 	CHECK(!DO(TICKS) && done.w[1] > 0);
@@ -1486,7 +1487,7 @@ static void test_caps(void)
 	/* Of a tenant: one exists. */
 	before = stat_of("vcpus");
 	CHECK(more_vcpus(100) == 7 && errno == ENOSPC);
-	CHECK(stat_of("vcpus") == before + 7);
+	CHECK_EQ(stat_of("vcpus"), before + 7);
 	/* Slots of a VM: one exists. */
 	for (n = 1; n < 20; n++)
 		if (set_slot_of(n, n << 20, ram, PAGE, 0))
@@ -1509,9 +1510,9 @@ static void test_caps(void)
 		CHECK(!DO(FAULT, WINDOW + (1 << 28) + n, 1, 1));
 		CHECK(n % (64 * PAGE) || stat_of("window_pages") <= 4096);
 	}
-	CHECK(stat_of("window_pages") == 4096);
+	CHECK_EQ(stat_of("window_pages"), 4096);
 	CHECK(!DO(UNMAP, WINDOW + (1 << 28), BIG));
-	CHECK(stat_of("window_pages") == 0);
+	CHECK_EQ(stat_of("window_pages"), 0);
 }
 
 /* So have roots and their tables, of which the worker makes what it likes: 9. */
@@ -1526,13 +1527,13 @@ static void test_roots(void)
 	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
 	/* Roots that map nothing take no table. */
 	for (int i = 0; i < TABLE_PAGES - 4; i++) {
-		DO(FIELD, 0x201a, (TABLES + (4 + i) * PAGE) | 0x1e);
+		DO(FIELD, EPT_POINTER, (TABLES + (4 + i) * PAGE) | 0x1e);
 		CHECK(RUN(0x1000) == EPT);
 		roots = stat_of("roots");
 		CHECK(roots == (i < max_roots ? i + 1 : max_roots));
 	}
-	CHECK(stat_of("ept_pages") == 0);
-	/* Each with tables; those of a root given up change hands, and nobody sees what they mapped. */
+	CHECK_EQ(stat_of("ept_pages"), 0);
+	/* Each with tables; those of a root given up change hands, no run sees what they mapped. */
 	for (int i = 0; i < 2 * (TABLE_PAGES - 4); i++) {
 		int page = 2 + i % 6;
 
