@@ -37,7 +37,7 @@ help:
 	@echo '               SUITE=trixie: for Debian 13'
 	@echo 'make check-deb   install what make deb made in a Debian, boot that and use it; SUITE=trixie'
 	@echo 'make install   install the daemons below DESTDIR'
-	@echo 'make lint      static checks: shell, Python, C, headers, commit messages'
+	@echo 'make lint      static checks: shell, Python, C, headers, patches, commit messages'
 	@echo 'make clean     remove everything built but the kernel trees'
 
 deps:
