@@ -262,7 +262,7 @@ static const struct fuse_operations operations = {
 /* The worker's program is beside this one. */
 static void read_names(void)
 {
-	char self[PATH_MAX], command[PATH_MAX + 32], line[COUNTER_NAME + 1];
+	char self[PATH_MAX], command[PATH_MAX + 32], line[COUNTER_NAME];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	FILE *f;
 
