@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../run_suite.h"
 #include "common/array_size.h"
 #include "common/backoff.h"
 #include "common/confine.h"
@@ -339,8 +340,6 @@ int main(void)
 {
 	Suite *s = suite_create("common");
 	TCase *t = tcase_create("common");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(t, doubles);
 	tcase_add_test(t, never_overflows);
@@ -355,9 +354,5 @@ int main(void)
 	tcase_add_test(t, many_uids);
 	tcase_add_loop_test(t, nested_vmx, 0, NR(hosts));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../run_suite.h"
 #include "common/daemon.h"
 #include "supervisor/supervisor.h"
 
@@ -79,15 +80,9 @@ int main(void)
 {
 	Suite *s = suite_create("supervisor");
 	TCase *t = tcase_create("supervisor");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(t, each_its_own);
 	tcase_add_test(t, avoided);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../run_suite.h"
 #include "common/array_size.h"
 #include "statfs/counters.h"
 #include "common/stats_page.h"
@@ -226,8 +227,6 @@ int main(void)
 {
 	Suite *s = suite_create("counters");
 	TCase *t = tcase_create("counters");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, test_read);
@@ -238,9 +237,5 @@ int main(void)
 	tcase_add_test(t, test_bad_addresses);
 	tcase_add_test(t, test_many);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

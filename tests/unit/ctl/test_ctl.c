@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../run_suite.h"
 #include "common/array_size.h"
 #include "ctl/ctl.h"
 
@@ -313,8 +314,6 @@ int main(void)
 {
 	Suite *s = suite_create("ctl");
 	TCase *t = tcase_create("ctl");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, by_the_kernels_word);
@@ -327,9 +326,5 @@ int main(void)
 	tcase_add_loop_test(t, threads, 0, (int)ARRAY_SIZE(names));
 	tcase_add_test(t, cgroups);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../run_suite.h"
 #include "vmcs_policy.h"
 
 /* xorshift64*: the same numbers on every run. */
@@ -95,24 +96,18 @@ static inline void make_cpu(struct ksplit_hw *hw)
 #define NE(a, b)	COMPARE(a, !=, b)
 #define LE(a, b)	COMPARE(a, <=, b)
 
-static inline int run_suite(const char *name, const TTest *const *tests,
+static inline int run_tests(const char *name, const TTest *const *tests,
 			    unsigned int nr)
 {
 	Suite *suite = suite_create(name);
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
 	unsigned int i;
-	int failed;
 
 	tcase_set_timeout(tcase, 120);
 	for (i = 0; i < nr; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
 
 #define MAIN(name, ...)							\
@@ -120,7 +115,7 @@ static inline int run_suite(const char *name, const TTest *const *tests,
 	{								\
 		const TTest *const tests[] = { __VA_ARGS__ };		\
 									\
-		return run_suite(name, tests, ARRAY_SIZE(tests));	\
+		return run_tests(name, tests, ARRAY_SIZE(tests));	\
 	}
 
 #endif /* TESTS_PURE_COMMON_H */

@@ -371,5 +371,5 @@ int main(int argc, char **argv)
 		print_doc(stdout);
 		return 0;
 	}
-	return run_suite("pure/doc", tests, ARRAY_SIZE(tests));
+	return run_tests("pure/doc", tests, ARRAY_SIZE(tests));
 }

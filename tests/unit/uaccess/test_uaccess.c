@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <linux/kvm.h>
 
+#include "../run_suite.h"
 #include "fixture.h"
 #include "common/daemon.h"
 #include "calls/call.h"
@@ -922,9 +923,7 @@ static TCase *tcase(Suite *s, const char *name)
 int main(void)
 {
 	Suite *s = suite_create("uaccess");
-	SRunner *runner;
 	TCase *t;
-	int failed;
 
 	t = tcase(s, "checked");
 	tcase_add_test(t, read_from_prefetch);
@@ -970,9 +969,5 @@ int main(void)
 	t = tcase(s, "files");
 	tcase_add_test(t, file_handles);
 
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -30,6 +30,7 @@
 #include <linux/membarrier.h>
 #include <linux/kvm.h>
 
+#include "../run_suite.h"
 #include "common/array_size.h"
 #include "common/confine.h"
 #include "common/daemon.h"
@@ -991,8 +992,6 @@ int main(void)
 {
 	Suite *s = suite_create("worker");
 	TCase *t = tcase_create("calls");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, NULL);
 	tcase_set_timeout(t, 60);
@@ -1042,9 +1041,5 @@ int main(void)
 				 2 * NR_OF_LAUNCHER);
 	tcase_add_loop_exit_test(t, escapes_without_a_sandbox, 0, 0, NR_ESCAPES);
 
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }
