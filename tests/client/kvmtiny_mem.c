@@ -70,22 +70,27 @@ void test_file(unsigned long n)
 	printf("%s: ok %lu\n", test, n);
 }
 
+/* What write_pages left in each page of the RAM below 1 MiB. */
+static void check_pages(const struct vm *m)
+{
+	uint16_t v;
+
+	for (unsigned int seg = 0x200; seg < 0xf000; seg += 0x100) {
+		memcpy(&v, m->ram + seg * 16, 2);
+		CHECK(v == seg);
+	}
+}
+
 /* The guest writes each page of its RAM below 1 MiB; the client looks. */
 void test_memory(unsigned long n)
 {
-	unsigned int seg;
 	struct vm m;
 
 	(void)n;
 	vm_start(&m, write_pages, sizeof(write_pages));
 	CHECK(vm_run(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
-	for (seg = 0x200; seg < 0xf000; seg += 0x100) {
-		uint16_t v;
-
-		memcpy(&v, m.ram + seg * 16, 2);
-		CHECK(v == seg);
-	}
+	check_pages(&m);
 	/* The pages are replaced under the guest: it must see the new ones. */
 	CHECK(madvise(m.ram + 0x2000, 0x1000, MADV_DONTNEED) == 0);
 	CHECK(m.ram[0x2000] == 0);
@@ -207,7 +212,6 @@ void test_uffd(unsigned long n)
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct answer a = { .delay = n };
 	pthread_t thread;
-	unsigned int seg;
 	struct vm m;
 
 	vm_start(&m, code, sizeof(code));
@@ -224,12 +228,7 @@ void test_uffd(unsigned long n)
 	CHECK(pthread_create(&thread, NULL, answer_faults, &a) == 0);
 	CHECK(vm_run(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_HLT);
-	for (seg = 0x200; seg < 0xf000; seg += 0x100) {
-		uint16_t v;
-
-		memcpy(&v, m.ram + seg * 16, 2);
-		CHECK(v == seg);
-	}
+	check_pages(&m);
 	printf("%s: ok\n", test);
 }
 

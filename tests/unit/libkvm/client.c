@@ -156,3 +156,13 @@ long client_run(struct client_vcpu *vcpu)
 {
 	return kvm_call(vcpu->handle, KVM_RUN, 0);
 }
+
+void client_close_all(struct client_vm *vm, struct client_vcpu *vcpu)
+{
+	struct fake_stats stats;
+
+	client_close(vcpu->handle);
+	client_close(vm->handle);
+	fake_get_stats(&stats);
+	ck_assert_uint_eq(stats.objects, 0);
+}

@@ -42,5 +42,7 @@ void *client_add_slot(struct client_vm *vm, uint32_t slot, uint64_t gpa,
 /* Flat real mode at ip. */
 void client_real_mode(struct client_vcpu *vcpu, uint64_t ip);
 long client_run(struct client_vcpu *vcpu);
+/* Close both. Nothing may be left of them. */
+void client_close_all(struct client_vm *vm, struct client_vcpu *vcpu);
 
 #endif /* TEST_LIBKVM_CLIENT_H */

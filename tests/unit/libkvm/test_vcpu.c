@@ -57,12 +57,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	struct fake_stats stats;
-
-	client_close(vcpu.handle);
-	client_close(vm.handle);
-	fake_get_stats(&stats);
-	ck_assert_uint_eq(stats.objects, 0);
+	client_close_all(&vm, &vcpu);
 }
 
 START_TEST(test_api_version)
