@@ -10,8 +10,9 @@
 #   holds	what must hold then; ends at the first command that fails, and its last line is shown.
 #		Afterwards both must still live
 #   undo	the host as before
-# and in its comment, where needed, "append: WORDS" for the kernel's command line, and
-# "slow" if it takes so long that make check leaves it to make check-hosts.
+# and in its comment, where needed, "append: WORDS" for the kernel's command line, "split
+# only" if in-tree KVM has nothing of the kind, and "slow" if it takes so long that make
+# check leaves it to make check-hosts.
 
 # shellcheck source=tests/guests/lib.sh
 . /tests/guests.sh
