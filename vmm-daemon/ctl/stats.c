@@ -150,7 +150,7 @@ static json_t *shares(const json_t *vms, const json_t *before, double span)
 static json_t *rates(const json_t *now, const json_t *before, double span)
 {
 	static const char * const names[] = {
-		"exits", "exits_worker", "exits_ring0", "calls", "fills", "kicks", "switches",
+		"exits", "exits_worker", "exits_ring0", "calls", "fills", "kicks",
 	};
 	json_t *r = json_object();
 	size_t i;
