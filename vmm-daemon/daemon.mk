@@ -29,7 +29,7 @@ $(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config d
 
 $(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon options spawn)
 	$(call say,LINK)
-	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -lkmod
 
 CTL_OBJS := $(call objs_of,ctl)
 $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION

@@ -45,7 +45,7 @@ static void reload(void)
 	config_keep(&new, &l.config);
 	config_free(&l.config);
 	l.config = new;
-	params_read("");
+	params_read();
 	logm(L_INFO, "configuration reloaded");
 	for_each_tenant(t)
 		if (t->pid && (policy(t->uid, name, &settings) ||

@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	if (l.instance)
 		be_instance();
 	load_config();
-	params_read("");
+	params_read();
 	ids_warn(l.config.n[CONFIG_UID_BASE]);
 	start_starter();
 	open_control();

@@ -120,7 +120,7 @@ void __attribute__((format(printf, 2, 3))) log_refusal(uid_t uid, const char *fm
 
 /* params.c */
 int params_nested(void);
-void params_read(const char *root);
+void params_read(void);
 
 /* ids.c */
 uint64_t ids_end(uint64_t base);

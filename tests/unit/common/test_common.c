@@ -5,9 +5,12 @@
  * Nothing here waits: the tests tell the time.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <libkmod.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,30 +281,62 @@ static const struct host {
 	       { "lib/modprobe.d/b.conf", "options kvm_intel nested=0\n" } } },
 	{ 1, { { "etc/modprobe.d/b.conf", "options kvm_intel nested=1\n" },
 	       { "lib/modprobe.d/a.conf", "options kvm_intel nested=0\n" } } },
-	/* Each of the places; one hides files of the same name in those after it. */
-	{ 0, { { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
-	{ 0, { { "usr/local/lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
-	{ 0, { { "usr/lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
+	/* One place hides files of the same name in those after it. */
 	{ 1, { { "etc/modprobe.d/kvm.conf", "" },
 	       { "lib/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" },
 	       { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
 	{ 0, { { "run/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" },
 	       { "lib/modprobe.d/kvm.conf", "options kvm_intel nested=1\n" } } },
 	/* The kernel's command line goes before all of them. */
-	{ 0, { { "sys/module/kvm_intel/parameters/nested", "N\n" },
-	       { "proc/cmdline", "quiet kvm_intel.nested=0\n" } } },
-	{ 0, { { "sys/module/kvm_intel/parameters/nested", "N\n" },
-	       { "proc/cmdline", "quiet kvm_intel.nested=0\n" },
+	{ 0, { { "proc/cmdline", "quiet kvm_intel.nested=0\n" } } },
+	{ 1, { { "proc/cmdline", "quiet kvm_intel.nested=0 kvm-intel.nested\n" } } },
+	{ 0, { { "proc/cmdline", "quiet kvm_intel.nested=0\n" },
 	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n" } } },
-	{ 1, { { "sys/module/kvm_intel/parameters/nested", "Y\n" },
-	       { "proc/cmdline", "quiet kvm-intel.nested=1 kvm.halt_poll_ns=0\n" },
+	{ 1, { { "proc/cmdline", "quiet kvm-intel.nested=1 kvm.halt_poll_ns=0\n" },
 	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
-	{ 0, { { "sys/module/kvm_intel/parameters/nested", "Y\n" },
-	       { "proc/cmdline", "quiet kvm.nested=1\n" },
+	{ 0, { { "proc/cmdline", "quiet kvm.nested=1\n" },
 	       { "etc/modprobe.d/kvm.conf", "options kvm_intel nested=0\n" } } },
 };
 
-static void make_file(const char *root, const char *path, const char *text)
+static char root[32];
+
+struct kmod_ctx *__real_kmod_new(const char *dirname, const char *const *places);
+struct kmod_ctx *__wrap_kmod_new(const char *dirname, const char *const *places);
+
+/* In place of the host's modprobe.d: three places below the root. */
+struct kmod_ctx *__wrap_kmod_new(const char *dirname, const char *const *places)
+{
+	static const char *const names[] = { "etc", "run", "lib" };
+	const char *paths[ARRAY_SIZE(names) + 1] = { NULL };
+	char whole[ARRAY_SIZE(names)][64];
+	size_t i;
+
+	ck_assert_ptr_null(places);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(whole[i], sizeof(whole[i]), "%s/%s/modprobe.d", root, names[i]);
+		paths[i] = whole[i];
+	}
+	return __real_kmod_new(dirname, paths);
+}
+
+/* In place of libc's: libkmod finds the root's command line. */
+int open(const char *path, int flags, ...)
+{
+	char whole[64];
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, int);
+	va_end(args);
+	if (!strcmp(path, "/proc/cmdline")) {
+		snprintf(whole, sizeof(whole), "%s%s", root, path);
+		path = whole;
+	}
+	return openat(AT_FDCWD, path, flags, mode);
+}
+
+static void make_file(const char *path, const char *text)
 {
 	char whole[PATH_MAX], *slash;
 	FILE *f;
@@ -320,18 +355,19 @@ static void make_file(const char *root, const char *path, const char *text)
 START_TEST(nested_vmx)
 {
 	const struct host *h = &hosts[_i];
-	char root[] = "/tmp/params.XXXXXX", command[64];
+	char command[64];
 	int i;
 
+	strcpy(root, "/tmp/params.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(root));
 	for (i = 0; i < NR_FILES && h->file[i].path; i++)
-		make_file(root, h->file[i].path, h->file[i].text);
-	params_read(root);
+		make_file(h->file[i].path, h->file[i].text);
+	params_read();
 	snprintf(command, sizeof(command), "rm -r %s", root);
 	ck_assert_int_eq(system(command), 0);
 	ck_assert_msg(params_nested() == h->nested, "host %d: nested is %d", _i, params_nested());
 	/* What was read once does not stay. */
-	params_read("/nonexistent");
+	params_read();
 	ck_assert(params_nested());
 }
 END_TEST

@@ -232,7 +232,7 @@ EOF
 	chmod 755 "$dir/supervisor"
 	mkfifo "$dir/control"
 	exec 7<> "$dir/control"
-	export SHIM_LOG=$dir/shim SHIM_ROOT=$dir
+	export SHIM_LOG=$dir/shim SHIM_MODPROBE=$dir/modprobe.d
 	mkdir -p "$dir/etc/tenants.d"
 	cat > "$dir/etc/kvm-split.conf" << EOF
 max-tenants: 4
@@ -328,18 +328,18 @@ EOF
 	check 'old configuration stays' until_true 5 grep -q 'not reloaded: the old' "$dir/log2"
 	sed -i '$d' "$dir/etc/kvm-split.conf"
 
-	# nested=0 in modprobe.d: --no-nested for all; an empty file of the name undoes it.
-	mkdir -p "$dir/lib/modprobe.d" "$dir/etc/modprobe.d"
-	echo 'options kvm_intel nested=0 enable_apicv=0' > "$dir/lib/modprobe.d/kvm.conf"
+	# nested=0 in modprobe.d: --no-nested for all, until it is gone.
+	mkdir "$dir/modprobe.d"
+	echo 'options kvm_intel nested=0 enable_apicv=0' > "$dir/modprobe.d/kvm.conf"
 	check 'one that runs' until_true 5 grep -q '^65534 ' "$dir/supervisor.pids"
 	kill -HUP $launcher
 	check 'supervisor is stopped' until_true 5 grep -q 'nobody: supervisor .* ended, signal 15' "$dir/log2"
-	check 'said once' one_line 'lib/modprobe.d/kvm.conf: nested VMX is off for all tenants' "$dir/log2"
-	check 'with the rest of the line' one_line 'kvm.conf: option enable_apicv=0 of kvm_intel has no effect' "$dir/log2"
-	check 'not nested, too' status_is 1 grep -q 'option nested=0' "$dir/log2"
+	check 'said once' one_line 'nested VMX is off for all tenants: modprobe.d or ' "$dir/log2"
+	check 'with the rest of the line' one_line 'kvm_intel.enable_apicv=0, of modprobe.d or .*, has no effect: it is no module' "$dir/log2"
+	check 'not nested, too' status_is 1 grep -q 'kvm_intel.nested=0' "$dir/log2"
 	want 65534
 	check 'off for all' until_true 5 grep -q -- '--uid 65534 .*--no-nested' "$dir/supervisor.args"
-	: > "$dir/etc/modprobe.d/kvm.conf"
+	rm "$dir/modprobe.d/kvm.conf"
 	kill -HUP $launcher
 	check 'supervisor is stopped again' until_true 5 two_lines 'nobody: supervisor .* ended, signal 15' "$dir/log2"
 	: > "$dir/shim.slow"

@@ -9,14 +9,14 @@
  * workers of uid 65534.  While there is a file $SHIM_LOG.slow, no user of those
  * workers can be looked up.
  *
- * Files of modprobe.d are those below $SHIM_ROOT.
+ * What libkmod takes for modprobe.d is $SHIM_MODPROBE.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <grp.h>
+#include <libkmod.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,15 +98,12 @@ struct passwd *getpwuid(uid_t uid)
 	return real(uid);
 }
 
-int glob(const char *pattern, int flags, int (*on_error)(const char *, int), glob_t *ret)
+struct kmod_ctx *kmod_new(const char *dirname, const char *const *places)
 {
-	int (*real)(const char *, int, int (*)(const char *, int), glob_t *) =
-		dlsym(RTLD_NEXT, "glob");
-	const char *root = getenv("SHIM_ROOT");
-	char path[256];
+	struct kmod_ctx *(*real)(const char *, const char *const *) = dlsym(RTLD_NEXT, "kmod_new");
+	const char *const place[] = { getenv("SHIM_MODPROBE"), NULL };
 
-	snprintf(path, sizeof(path), "%s%s", root ? root : "", pattern);
-	return real(path, flags, on_error, ret);
+	return real(dirname, place[0] ? place : places);
 }
 
 static void note(const char *fmt, unsigned int a, unsigned int b)
