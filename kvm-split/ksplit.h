@@ -310,7 +310,7 @@ void ksplit_mem_destroy(struct ksplit_vm *vm);
  */
 struct ksplit_slot_change {
 	struct kvm_userspace_memory_region mem;
-	bool created;			/* set by prepare */
+	bool created;			/* false before prepare, which sets it */
 };
 int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c);
 void ksplit_slot_finish(struct ksplit_vm *vm, struct ksplit_slot_change *c, bool success);

@@ -184,7 +184,6 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 	struct ksplit_slot *slot __free(kfree) = NULL;
 	int r = 0;
 
-	c->created = false;
 	if (c->mem.slot >> 16 > 1)
 		return -EINVAL;
 	if (!c->mem.memory_size)
@@ -212,10 +211,11 @@ int ksplit_slot_prepare(struct ksplit_vm *vm, struct ksplit_slot_change *c)
 		r = -ENOSPC;
 	}
 	if (c->created) {
-		guard(spinlock)(&vm->mmu_lock);
+		spin_lock(&vm->mmu_lock);
 		vm->nr_slots++;
 		vm->ept_pages_max += ksplit_slot_ept_pages(slot);
 		list_add_tail(&no_free_ptr(slot)->node, &vm->slots);
+		spin_unlock(&vm->mmu_lock);
 		ksplit_count(slots);
 	}
 	mutex_unlock(&vm->slots_lock);

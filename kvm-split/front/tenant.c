@@ -186,7 +186,7 @@ static int ksplit_split_release(struct inode *inode, struct file *file)
 }
 
 /* Under the lock: somebody waits of whom no launcher knows. */
-static struct ksplit_tenant *ksplit_wanted(void)
+static struct ksplit_tenant *ksplit_unreported(void)
 {
 	struct ksplit_tenant *t = ksplit_tenants;
 
@@ -204,7 +204,7 @@ static ssize_t ksplit_split_read(struct file *file, char __user *buf, size_t siz
 	if (file->private_data || size < sizeof(want))
 		return -EINVAL;
 	scoped_guard(spinlock, &ksplit_tenant_lock) {
-		t = ksplit_wanted();
+		t = ksplit_unreported();
 		if (!t)
 			return -EAGAIN;
 		t->reported = true;
@@ -222,7 +222,7 @@ static __poll_t ksplit_split_poll(struct file *file, poll_table *wait)
 	if (t)
 		return list_empty(&t->ready) && t->nr_sessions < t->max_vms ?
 		       EPOLLIN | (t->waiters ? EPOLLPRI : 0) : 0;
-	return ksplit_wanted() ? EPOLLIN : 0;
+	return ksplit_unreported() ? EPOLLIN : 0;
 }
 
 static long ksplit_split_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
