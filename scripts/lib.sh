@@ -13,6 +13,23 @@ die()
 	exit 1
 }
 
+# help ARG...: print what a script says of itself, if it is asked for that
+help()
+{
+	case ${1:-} in
+	-h | --help) sed -n '4,/^[^#]*$/s/^#[ ]\{0,1\}//p' "$0"; exit 0 ;;
+	esac
+}
+
+# a_suite NAME: end unless it is a Debian that the project runs on
+a_suite()
+{
+	case $1 in
+	bookworm | trixie) ;;
+	*) die "${0##*/}: suite '$1': bookworm or trixie" ;;
+	esac
+}
+
 own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
 # suite_sources SUITE FILE: package sources of that Debian: this machine's own with the

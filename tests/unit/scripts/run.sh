@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh DIR: what scripts/heavy, build-kernel and tcb promise, in a tree of its own below DIR.
+# run.sh DIR: what scripts/heavy, build-kernel, tcb and others promise, in a tree of its own below DIR.
 # shellcheck disable=SC2016,SC2317 # functions are called by name
 
 set -u
@@ -115,9 +115,52 @@ export ADD=CONFIG_KVM=y
 check 'with in-tree KVM in the split kernel neither' not kernel split
 unset ADD
 
-# --- tcb: neither packing nor comments change the count; code does ------------------
+# --- arguments: help, and what none of them takes ------------------------------------
 
+cp "$top/scripts/check-kvm-sites" "$top/scripts/in-suite" "$top/scripts/make-deb" "$top/scripts/make-debian-image" \
+	"$top/scripts/make-guest" "$top/scripts/prepare-tree" "$dir/scripts/"
 mkdir -p "$dir/kvm-split/back" "$dir/linux-patches"
+touch "$dir/linux-patches/base"
+cp -r "$dir/build" "$dir/before"
+# What they would go on with, long.
+mkdir "$dir/bin"
+for name in dpkg-buildpackage mmdebstrap; do ln -s /bin/false "$dir/bin/$name"; done
+
+# args SCRIPT [ARG...]: what it says is in args.out
+args()
+{
+	script=$1
+	shift
+	PATH=$dir/bin:$PATH LINUX_SOURCE=none "$dir/scripts/$script" "$@" > "$dir/args.out" 2>&1
+}
+
+# refuses WHAT SCRIPT [ARG...]: it fails with this line, and no other
+refuses()
+{
+	sentence=$1
+	shift
+	check "$*: fails" not args "$@"
+	check "$*: says why" [ "$(cat "$dir/args.out")" = "$sentence" ]
+}
+
+for script in build-kernel check-kvm-sites heavy in-suite make-deb make-debian-image make-guest prepare-tree tcb; do
+	for option in -h --help; do
+		check "$script $option" args $script $option
+		check "$script $option says what it is" grep -qE "^$script\>.*: " "$dir/args.out"
+	done
+done
+for version in release -x 1.0_2 ' '; do
+	refuses "make-deb: '$version' is no version of a Debian package" make-deb "$version"
+done
+refuses 'check-kvm-sites: nowhere is no kernel tree' check-kvm-sites nowhere
+refuses "heavy: no command for 'name'" heavy name
+refuses "in-suite: suite 'name': bookworm or trixie" in-suite name true
+refuses "make-debian-image: suite 'name': bookworm or trixie" make-debian-image debian name
+refuses "make-debian-image: image 'name': debian or installed" make-debian-image name
+refuses "build-kernel: unknown kernel 'name'" build-kernel name
+check 'nothing is made' diff -r "$dir/before" "$dir/build"
+
+# --- tcb: neither packing nor comments change the count; code does ------------------
 
 # lines: what tcb counts for the code in its standard input
 lines() { cat > "$dir/code.c"; "$dir/scripts/tcb" "$dir/code.c" | awk '{ print $1 }'; }
