@@ -160,6 +160,26 @@ refuses "make-debian-image: image 'name': debian or installed" make-debian-image
 refuses "build-kernel: unknown kernel 'name'" build-kernel name
 check 'nothing is made' diff -r "$dir/before" "$dir/build"
 
+# --- tests/run: what it started ends with it ----------------------------------------
+
+mkdir -p "$dir/tests/system"
+cp "$top/tests/run" "$dir/tests/"
+cat > "$dir/tests/system/long" << EOF
+#!/bin/sh
+(sleep 1000 & echo \$! > $dir/long.new; mv $dir/long.new $dir/long.pid; wait)
+true
+EOF
+chmod +x "$dir/tests/system/long"
+for sig in KILL TERM; do
+	rm -f "$dir/long.pid"
+	"$dir/tests/run" long > "$dir/long.out" 2>&1 &
+	runner=$!
+	check 'a test runs' until_true [ -e "$dir/long.pid" ]
+	kill -$sig $runner
+	check "SIG$sig of its runner ends it" until_true not kill -0 "$(cat "$dir/long.pid")"
+	wait $runner 2> /dev/null
+done
+
 # --- tcb: neither packing nor comments change the count; code does ------------------
 
 # lines: what tcb counts for the code in its standard input
