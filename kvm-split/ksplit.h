@@ -195,9 +195,13 @@ struct ksplit_hw_vmcs {
 	u64 *msr_bitmap;
 	u64 msr_words[KSPLIT_NR_MSR_WORDS];	/* it was made from */
 	struct vmcs_region *shadow;	/* the shadow VMCS, active where this one is */
+	struct {			/* the virtual-APIC page, pinned; NULL: none.  fast/apic.c */
+		struct page *page;
+		u64 addr;		/* the worker's */
+	} apic;
 	struct {			/* as last written; of which CPU */
 		int cpu;
-		unsigned long rsp, cr3, cr4, fs_base, eptp, link, perf;
+		unsigned long rsp, cr3, cr4, fs_base, eptp, link, perf, apic;
 	} host;
 	struct vmx_msr_entry perf_guest[KSPLIT_PERF_MSRS];	/* VM entry and exit load them */
 	struct vmx_msr_entry perf_host[KSPLIT_PERF_MSRS];

@@ -396,6 +396,9 @@ static void ksplit_prepare_entry(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs
 	ksplit_write_changed(&v->host.eptp, EPT_POINTER, vcpu->root->eptp);
 	ksplit_write_changed(&v->host.link, VMCS_LINK_POINTER,
 			     ksplit_shadows(v) ? __pa(v->shadow) : ~0ul);
+	if (v->apic.page)
+		ksplit_write_changed(&v->host.apic, VIRTUAL_APIC_PAGE_ADDR,
+				     page_to_phys(v->apic.page));
 }
 
 /*

@@ -197,6 +197,7 @@ int __init ksplit_init_hw(void)
 		hw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) &
 			   fpu_user_cfg.default_features & KSPLIT_XCR0_GUEST;
 	hw->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
+	hw->fast = IS_ENABLED(CONFIG_KVM_SPLIT_FAST);
 	hw->has_tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 	/* Until every CPU was asked: ksplit_probe_cpu(). */
 	hw->spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ~0ull : 0;

@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 #include <trace/events/ipi.h>
 
+#include "fast/fast.h"
 #include "pure/values.h"
 #include "vmx.h"
 
@@ -111,7 +112,7 @@ static int ksplit_decode_run(struct ksplit_vcpu *vcpu, struct ksplit_run __user 
 	if (r)
 		goto refuse;
 	*ret_vmcs = v;
-	return ksplit_fetch_msr_bitmap(v) ?: ksplit_fetch_shadow(vcpu, v);
+	return ksplit_fetch_msr_bitmap(v) ?: ksplit_fetch_shadow(vcpu, v) ?: ksplit_apic_pin(v);
 
 refuse:
 	ksplit_vm_err(vcpu->vm, "vCPU %u: run refused: field %#x: %d", vcpu->id, bad, r);

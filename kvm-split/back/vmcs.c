@@ -9,6 +9,7 @@
  */
 #include <linux/idr.h>
 
+#include "fast/fast.h"
 #include "vmx.h"
 
 static DEFINE_IDA(ksplit_vpids);
@@ -93,6 +94,7 @@ void ksplit_vmcs_free(struct ksplit_hw_vmcs *v)
 {
 	if (v->region)
 		ksplit_vmcs_clear(v);
+	ksplit_apic_unpin(v);
 	if (v->vpid)
 		ida_free(&ksplit_vpids, v->vpid);
 	free_page((unsigned long)v->msr_bitmap);

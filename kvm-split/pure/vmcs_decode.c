@@ -41,7 +41,9 @@ static u64 real_proc(const struct ksplit_hw *hw, const struct ksplit_vmcs_state 
 {
 	u64 proc = merged(hw, KSPLIT_CTL_PROC, s->want[KSPLIT_S_CPU_BASED_VM_EXEC_CONTROL]);
 
-	/* Otherwise the guest would have the host's debug registers. */
+	/* Otherwise the guest would have the host's TPR, or its debug registers. */
+	if (!(proc & CPU_BASED_TPR_SHADOW))
+		proc |= CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING;
 	return s->debugregs ? proc : proc | CPU_BASED_MOV_DR_EXITING;
 }
 

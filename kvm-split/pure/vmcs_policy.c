@@ -85,7 +85,8 @@ static int ksplit_ctl_init(struct ksplit_hw *hw, enum ksplit_ctl i)
 	u64 cap = hw->msr[KSPLIT_VMX_MSR(src)];
 	u32 lo = i == KSPLIT_CTL_PROC2 ? 0 : (u32)cap;
 	u32 hi = cap >> 32;
-	u32 may = ksplit_policy(i, KSPLIT_BIT_MAY);
+	u32 may = ksplit_policy(i, KSPLIT_BIT_MAY) |
+		  (hw->fast ? ksplit_policy(i, KSPLIT_BIT_FAST) : 0);
 	u32 must = ksplit_policy(i, KSPLIT_BIT_MUST) |
 		   (ksplit_policy(i, KSPLIT_BIT_FORCE) & hi);
 	u64 shown;
@@ -109,7 +110,7 @@ static int ksplit_ctl_init(struct ksplit_hw *hw, enum ksplit_ctl i)
 
 /**
  * ksplit_caps_init() - derive what workers may use from what the CPU has
- * @hw: msr, cr4_allowed are read; ctl and synthetic are filled
+ * @hw: msr, cr4_allowed, fast are read; ctl and synthetic are filled
  *
  * Once at boot.
  *

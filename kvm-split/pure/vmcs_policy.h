@@ -20,8 +20,9 @@
  * @KSPLIT_GUEST:	the worker: guest state and plain values, checked
  * @KSPLIT_EXIT:	the CPU: read-only exit information
  * @KSPLIT_ADDR:	the worker names memory of its own, which the stub reads
- *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER) or ignores
- *			(VMREAD_BITMAP, VMWRITE_BITMAP); never written as it is
+ *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER), pins
+ *			(VIRTUAL_APIC_PAGE_ADDR) or ignores (VMREAD_BITMAP,
+ *			VMWRITE_BITMAP); never written as it is
  */
 enum ksplit_class {
 	KSPLIT_NEVER, KSPLIT_STUB, KSPLIT_HOST, KSPLIT_CTL, KSPLIT_GUEST, KSPLIT_EXIT,
@@ -92,13 +93,14 @@ enum ksplit_ctl {
  * @KSPLIT_BIT_MAY:	the worker chooses, if the CPU has it
  * @KSPLIT_BIT_MUST:	set; the CPU must be able to
  * @KSPLIT_BIT_FORCE:	set if the CPU can
+ * @KSPLIT_BIT_FAST:	as MAY, with CONFIG_KVM_SPLIT_FAST
  * @KSPLIT_BIT_SHOWN:	clear, although the synthetic capability MSRs show the
  *			worker that it may be set: upstream KVM insists on it
  *
  * Every other bit is clear unless the CPU demands it.
  */
 enum ksplit_decision {
-	KSPLIT_BIT_MAY, KSPLIT_BIT_MUST, KSPLIT_BIT_FORCE, KSPLIT_BIT_SHOWN,
+	KSPLIT_BIT_MAY, KSPLIT_BIT_MUST, KSPLIT_BIT_FORCE, KSPLIT_BIT_FAST, KSPLIT_BIT_SHOWN,
 };
 
 u32 ksplit_policy(enum ksplit_ctl word, enum ksplit_decision decision);
@@ -119,6 +121,7 @@ u32 ksplit_policy(enum ksplit_ctl word, enum ksplit_decision decision);
  * @spec_ctrl:	bits that WRMSR(SPEC_CTRL) accepts, 0: no such MSR
  * @xcr0:	XCR0 features that a guest may enable
  * @has_tsc_aux: TSC_AUX exists
+ * @fast:	controls of KSPLIT_BIT_FAST may be used
  * @ctl:	out: real control = (wanted & allowed1) | allowed0
  * @synthetic:	out: the capability MSRs that a worker is shown
  */
@@ -128,6 +131,7 @@ struct ksplit_hw {
 	u8 maxphyaddr;
 	u8 virt_bits;
 	bool has_tsc_aux;
+	bool fast;
 	u64 cr4_allowed;
 	u64 efer_allowed;
 	u64 debugctl;

@@ -1379,6 +1379,61 @@ static void test_left_out(void)
 }
 
 /*
+ * The virtual-APIC page is memory that the worker itself may write, and stays in place
+ * when it is gone there; without a TPR shadow CR8 exits: 1 and 2.
+ */
+static void test_apic(void)
+{
+	/* mov cr8,rax; mov rax,cr8; hlt */
+	static const uint8_t code_cr8[] = { 0x44, 0x0f, 0x22, 0xc0, 0x44, 0x0f, 0x20, 0xc0, 0xf4 };
+	static const uint64_t junk[] = { 0, ~0ull, 0xdead000, 0xffff888000001000 };
+	const uint64_t own = TABLES + (TABLE_PAGES - 1) * PAGE, window = WINDOW + 7 * PAGE;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	long_mode();
+	load_code(code_cr8, sizeof(code_cr8));
+	DO(FIELD, CPU_BASED_VM_EXEC_CONTROL, 0);
+	CHECK(run_filled(5) == 28);
+	DO(FIELD, CPU_BASED_VM_EXEC_CONTROL, 1 << 21);
+	for (int j = 0; j < 4; j++) {
+		DO(FIELD, VIRTUAL_APIC_PAGE_ADDR, junk[j]);
+		CHECK_EQ(RUN(0x1000), -EFAULT);
+	}
+	/* The client's, and the worker's own that it may not write. */
+	DO(PEEK, window);
+	DO(FIELD, VIRTUAL_APIC_PAGE_ADDR, window);
+	CHECK_EQ(RUN(0x1000), -EFAULT);
+	DO(FIELD, VIRTUAL_APIC_PAGE_ADDR, (uintptr_t)code_cr8 & ~(PAGE - 1));
+	CHECK_EQ(RUN(0x1000), -EFAULT);
+
+	DO(FIELD, VIRTUAL_APIC_PAGE_ADDR, own);
+	DO(POKE, own + 0x80, 0);
+	CHECK_EQ(run_filled(5), HLT);
+	CHECK_EQ(done.w[1], 5);
+	CHECK_EQ(DO(PEEK, own + 0x80), 0x50);
+	/* Above VTPR: VM entry refuses it. */
+	DO(FIELD, TPR_THRESHOLD, 6);
+	CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+	/* Of reserved bits as well. */
+	DO(FIELD, TPR_THRESHOLD, 0x10);
+	CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+	/* Lowered below it: the exit after the instruction. */
+	DO(FIELD, TPR_THRESHOLD, 4);
+	CHECK_EQ(RUN(0x1000, 3), 43);
+	DO(FIELD, TPR_THRESHOLD, 0);
+	/* What is mapped there from now on is another page. */
+	CHECK(!DO(UNMAP, own, PAGE));
+	CHECK_EQ(DO(PEEK, own), -EFAULT);
+	CHECK_EQ(RUN(0x1000, 9), HLT);
+	CHECK_EQ(done.w[1], 9);
+	DO(FIELD, CPU_BASED_VM_EXEC_CONTROL, 0);
+	CHECK_EQ(RUN(0x1000, 9), 28);
+	DO(FIELD, CPU_BASED_VM_EXEC_CONTROL, 1 << 21);
+	CHECK_EQ(RUN(0x1000, 9), -EFAULT);
+}
+
+/*
  * An exception of real mode whose delivery meets a page that the EPT lacks: put
  * back by the stub, without the error code that real mode has none of.
  */
@@ -1728,6 +1783,7 @@ static const struct {
 	{ "tlb", test_tlb },
 	{ "state", test_state },
 	{ "left_out", test_left_out },
+	{ "apic", test_apic },
 	{ "real_mode", test_real_mode },
 	{ "report", test_report },
 	{ "guest_time", test_guest_time },

@@ -181,6 +181,8 @@ static const struct {
 	{ "due", test_due, 20 },
 	{ "ipi", test_ipi, 20 },
 	{ "irq", test_irq, 1000 },
+	{ "tpr", test_tpr, 20 },
+	{ "cr8", test_cr8, 1000 },
 	{ "lines", test_lines, 1000 },
 	{ "mmio", test_mmio, 0 },
 	{ "coalesced", test_coalesced, 20 },

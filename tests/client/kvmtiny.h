@@ -114,6 +114,8 @@ void test_tick(unsigned long n);
 void test_due(unsigned long n);
 void test_ipi(unsigned long n);
 void test_irq(unsigned long n);
+void test_tpr(unsigned long n);
+void test_cr8(unsigned long n);
 void test_lines(unsigned long n);
 void test_count(unsigned long n);
 

@@ -105,6 +105,101 @@ void run_to(struct vm *m, unsigned int port_no)
 	CHECK(m->run->io.port == port_no);
 }
 
+/*
+ * Guests in long mode; edi is how often.  They end with an OUT to port 0x10, or to 0x12
+ * if something was wrong.  Interrupt VECTOR comes to "eoi64", which counts at COUNT.
+ */
+#define COUNT		"0x2000"
+asm(".pushsection .rodata\n"
+    "tpr_guests:\n"
+    "tpr:"
+    "	mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"
+    "	xor %edx, %edx\n"
+    APIC_WRITE("0x80f", "$0x1ff")
+    "	xor %ebx, %ebx\n sti\n"
+    "1:	mov $3, %eax\n mov %rax, %cr8\n"	/* above the vector's class, 2 */
+    APIC_WRITE("0x83f", "$" VECTOR)		/* to itself */
+    "	nop\n cmp %ebx, " COUNT "\n jne 2f\n"
+    "	mov %cr8, %rax\n cmp $3, %eax\n jne 2f\n"
+    "	xor %eax, %eax\n mov %rax, %cr8\n nop\n"
+    "	inc %ebx\n cmp %ebx, " COUNT "\n jne 2f\n"
+    "	dec %edi\n jnz 1b\n"
+    "	out %al, $0x10\n"
+    "2:	out %al, $0x12\n"
+    "cr8:	mov %cr8, %rax\n xor $1, %eax\n mov %rax, %cr8\n"
+    "	dec %edi\n jnz cr8\n"
+    "	out %al, $0x10\n"
+    "eoi64:	push %rax\n push %rcx\n push %rdx\n incl " COUNT "\n xor %edx, %edx\n"
+    APIC_WRITE("0x80b", "$0")
+    "	pop %rdx\n pop %rcx\n pop %rax\n iretq\n"
+    "tpr_guests_end:\n .popsection");
+extern const uint8_t tpr_guests[], tpr[], cr8[], eoi64[], tpr_guests_end[];
+
+/* Tables at 0x10000 map the first 2 MiB; the IDT is at 0x14000. */
+static void long_mode(const struct vm *m)
+{
+	const struct kvm_segment code = {
+		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1,
+	}, data = {
+		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	uint32_t gate[4] = { 8 << 16 | (CODE + (eoi64 - tpr_guests)), 0x8e00, 0, 0 };
+	const uint64_t gdt[3] = { 0, 0xaf9b000000ffff, 0xcf93000000ffff };
+	uint64_t *table = (uint64_t *)(m->ram + 0x10000);
+	struct kvm_sregs sregs;
+
+	table[0] = 0x11000 | 3;
+	table[512] = 0x12000 | 3;
+	table[1024] = 0x83;
+	memcpy(m->ram + 0x13000, gdt, sizeof(gdt));
+	memcpy(m->ram + 0x14000 + 0x21 * sizeof(gate), gate, sizeof(gate));
+	CHECK(ioctl(m->vcpu, KVM_GET_SREGS, &sregs) == 0);
+	sregs.cr0 = 0x80000033;
+	sregs.cr3 = 0x10000;
+	sregs.cr4 = 0x20;
+	sregs.efer = 0x500;
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.ss = data;
+	sregs.gdt.base = 0x13000;
+	sregs.gdt.limit = sizeof(gdt) - 1;
+	sregs.idt.base = 0x14000;
+	sregs.idt.limit = 0xfff;
+	CHECK(ioctl(m->vcpu, KVM_SET_SREGS, &sregs) == 0);
+}
+
+static void run_tpr(struct vm *m, const uint8_t *guest, unsigned long n)
+{
+	struct kvm_regs regs = {
+		.rip = CODE + (uint64_t)(guest - tpr_guests), .rflags = 2, .rsp = 0x800, .rdi = n,
+	};
+
+	vm_open(m);
+	vm_memory(m, tpr_guests, tpr_guests_end - tpr_guests);
+	CHECK(ioctl(m->vm, KVM_CREATE_IRQCHIP, 0) == 0);
+	vm_vcpu(m, 0);
+	set_cpuid(m);
+	CHECK(ioctl(m->vcpu, KVM_SET_REGS, &regs) == 0);
+	long_mode(m);
+	run_to(m, 0x10);
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* CR8 holds an interrupt back that is below it, and not any more once it is lowered. */
+void test_tpr(unsigned long n)
+{
+	struct vm m;
+
+	run_tpr(&m, tpr, n);
+}
+
+/* MOV from and to CR8. */
+void test_cr8(unsigned long n)
+{
+	struct vm m;
+
+	run_tpr(&m, cr8, n);
+}
+
 /* A port that KVM itself answers. */
 void test_port(unsigned long n)
 {

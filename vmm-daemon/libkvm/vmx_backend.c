@@ -480,12 +480,20 @@ static int split_vcpu_create(struct kvm_vcpu *vcpu)
 	return r;
 }
 
+/* The stub has compared the host's CPUs, and takes in no other ones. */
+static int split_check_processor_compat(void)
+{
+	return 0;
+}
+
 static int split_hardware_setup(void)
 {
 	int i, r;
 
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
 	r = vmx_hardware_setup();
+	/* The virtual-APIC page would be the client's memory; the stub takes the worker's. */
+	vmcs_config.nested.procbased_ctls_high &= ~CPU_BASED_TPR_SHADOW;
 	split_hide();
 	shadow_setup();
 	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)
@@ -501,6 +509,7 @@ static int split_hardware_setup(void)
 void split_vmx_setup(void)
 {
 	split_mmu_setup(&vt_x86_ops);
+	vt_x86_ops.check_processor_compatibility = split_check_processor_compat;
 	vt_x86_ops.vcpu_create = split_vcpu_create;
 	vt_x86_ops.handle_exit_irqoff = split_handle_exit_irqoff;
 	vt_init_ops.hardware_setup = split_hardware_setup;

@@ -71,6 +71,7 @@ static inline void make_cpu(struct ksplit_hw *hw)
 	hw->maxphyaddr = 46;
 	hw->virt_bits = 48;
 	hw->has_tsc_aux = true;
+	hw->fast = true;
 	hw->cr4_allowed = ~0ull;
 	hw->efer_allowed = 0xd01;
 	hw->debugctl = 1 << 14;

@@ -139,6 +139,7 @@ static void print_words(FILE *f)
 	static const char *const decisions[] = {
 		[KSPLIT_BIT_MAY] = "may", [KSPLIT_BIT_MUST] = "must",
 		[KSPLIT_BIT_FORCE] = "must if the CPU has it",
+		[KSPLIT_BIT_FAST] = "may, `KVM_SPLIT_FAST`",
 		[KSPLIT_BIT_SHOWN] = "clear, shown",
 	};
 	unsigned int i, j, bit;
@@ -292,7 +293,7 @@ END_TEST
 /* Every bit has one row, and what the stub takes from the rows is what they say. */
 START_TEST(controls)
 {
-	u32 seen[KSPLIT_NR_CTLS] = { 0 }, sum[KSPLIT_NR_CTLS][4] = { 0 };
+	u32 seen[KSPLIT_NR_CTLS] = { 0 }, sum[KSPLIT_NR_CTLS][KSPLIT_BIT_SHOWN + 1] = { 0 };
 	unsigned int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(bits); i++) {
@@ -303,7 +304,7 @@ START_TEST(controls)
 			sum[bits[i].word][bits[i].decision] |= bits[i].mask;
 	}
 	for (i = 0; i < KSPLIT_NR_CTLS; i++)
-		for (j = 0; j < 4; j++)
+		for (j = 0; j <= KSPLIT_BIT_SHOWN; j++)
 			ck_assert_uint_eq(ksplit_policy(i, j), sum[i][j]);
 	ck_assert_uint_eq(ARRAY_SIZE(group_names), KSPLIT_NR_GROUPS);
 }

@@ -8,7 +8,6 @@
 NEVER(PIN, PIN_BASED_POSTED_INTR, "names a physical descriptor")
 
 NEVER(PROC, CPU_BASED_ACTIVATE_TERTIARY_CONTROLS, "physical tables")
-NEVER(PROC, CPU_BASED_TPR_SHADOW, "not in this version")
 NEVER(PROC, CPU_BASED_USE_IO_BITMAPS, "KVM reads those of L1 itself")
 
 NEVER(PROC2, SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES, "not in this version")
