@@ -26,6 +26,7 @@
 #ifndef KSPLIT_H
 #define KSPLIT_H
 
+#include <linux/hashtable.h>
 #include <linux/kvm_host.h>
 
 #include <asm/vmx.h>
@@ -56,7 +57,7 @@
 	X(runs) X(exits) X(exits_worker) X(exits_ring0)			\
 	X(fills) X(blocks) X(kicks) X(flushes) X(fault_ins)		\
 	X(window_faults) X(ept_faults) X(ept_zaps)			\
-	X(vmreads) X(vmwrites)
+	X(vmreads) X(vmwrites) X(doorbells)
 
 enum ksplit_stat {
 #define X(name) KSPLIT_STAT_##name,
@@ -138,6 +139,13 @@ struct ksplit_root {
 	refcount_t users;		/* vCPUs that have it loaded, + the list */
 };
 
+/* Of a VM, the ports whose writes signal. */
+struct ksplit_bells {
+	spinlock_t lock;
+	DECLARE_HASHTABLE(table, 6);	/* by port */
+	u32 nr;
+};
+
 struct ksplit_vm {
 	struct kref ref;
 	struct ksplit_session *session;
@@ -145,6 +153,7 @@ struct ksplit_vm {
 	struct mm_struct *owner;	/* mmgrab()ed */
 	bool dead;			/* READ_ONCE/WRITE_ONCE */
 	u32 id;				/* for the log */
+	struct ksplit_bells bells;	/* fast/doorbell.c */
 
 	struct kvm_irq_level low_line;	/* what the session's call low_id lowered */
 	struct kvm_irq_level low_answer;

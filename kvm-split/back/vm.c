@@ -10,6 +10,7 @@
 #include <linux/anon_inodes.h>
 
 #include "pure/kvm_run.h"
+#include "fast/fast.h"
 #include "vmx.h"
 
 static const struct file_operations ksplit_vm_fops;
@@ -198,6 +199,7 @@ static void ksplit_vm_release_ref(struct kref *ref)
 	scoped_guard(mutex, &session->lock)
 		list_del(&vm->node);
 	ksplit_mem_destroy(vm);
+	ksplit_doorbells_free(&vm->bells);
 	mmdrop(vm->owner);
 	xa_destroy(&vm->vcpus);
 	free_page((unsigned long)vm->ring);
@@ -275,6 +277,8 @@ static long ksplit_vm_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return ksplit_flush(vm, argp);
 	case KSPLIT_COALESCE:
 		return ksplit_vm_coalesce(vm, argp);
+	case KSPLIT_IOEVENTFD:
+		return ksplit_doorbell(vm, argp);
 	}
 	return -ENOTTY;
 }
@@ -319,6 +323,7 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	spin_lock_init(&vm->mmu_lock);
 	INIT_LIST_HEAD(&vm->roots);
 	INIT_LIST_HEAD(&vm->dead_roots);
+	ksplit_doorbells_init(&vm->bells);
 	atomic64_set(&vm->tlb_gen, 1);
 	ksplit_count(vms);
 

@@ -351,6 +351,12 @@ enum ksplit_flush_what {
  * ring: 0, -EINVAL, -ENOSPC (it is full: KVM_EXIT_MMIO as ever), -EFAULT.
  */
 #define KSPLIT_COALESCE		_IOW(KSPLITIO, 0x35, struct kvm_coalesced_mmio)
+/*
+ * A doorbell that the stub answers when it can, fd being the worker's, or with
+ * KVM_IOEVENTFD_FLAG_DEASSIGN the end of one; the worker has it as well.  -EINVAL (it
+ * is no port's), -ENOENT, -ENOSPC, -ENOTTY (no fast paths), -EBADF.
+ */
+#define KSPLIT_IOEVENTFD	_IOW(KSPLITIO, 0x36, struct kvm_ioeventfd)
 
 /* --------------------------------------------------------------- vCPU -- */
 

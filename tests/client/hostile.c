@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -279,7 +280,7 @@ static void *race(void *unused)
 static int64_t fuzz(uint64_t seed, uint64_t n)
 {
 	static const unsigned int vm_calls[] = {
-		KSPLIT_WINDOW_FAULT, KSPLIT_FLUSH, KSPLIT_COALESCE, 0xffffffff,
+		KSPLIT_WINDOW_FAULT, KSPLIT_FLUSH, KSPLIT_COALESCE, KSPLIT_IOEVENTFD, 0xffffffff,
 	};
 	static const unsigned int vcpu_calls[] = {
 		KSPLIT_FILL, KSPLIT_VMCLEAR, KSPLIT_KICK, KSPLIT_FPU_GET, KSPLIT_FPU_SET, KSPLIT_COPY,
@@ -347,6 +348,7 @@ enum {
 	DO_FLUSH,		/* what, start, end */
 	DO_DIRTY,		/* index, slot, page */
 	DO_COALESCE,		/* address, length, whether PIO, data */
+	DO_BELL,		/* address, length, flags, descriptor, or BELL_NEW: an eventfd */
 	DO_FAULT,		/* address, write, whether to map */
 	DO_PEEK,		/* address */
 	DO_POKE,		/* address, value */
@@ -481,6 +483,21 @@ static int64_t pin(void)
 	return sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0;
 }
 
+#define BELL_NEW	-2
+
+static int64_t set_bell(const int64_t *w)
+{
+	struct kvm_ioeventfd bell = {
+		.addr = w[1], .len = w[2], .flags = w[3],
+		.fd = w[4] == BELL_NEW ? eventfd(0, EFD_CLOEXEC) : w[4],
+	};
+	int64_t r = ioctl(vm_fd, KSPLIT_IOEVENTFD, &bell) ? -errno : 0;
+
+	if (w[4] == BELL_NEW)
+		close(bell.fd);
+	return r;
+}
+
 static int64_t operate(int64_t *w)
 {
 	struct kvm_coalesced_mmio write;
@@ -510,6 +527,8 @@ static int64_t operate(int64_t *w)
 		write = (struct kvm_coalesced_mmio){ .phys_addr = w[1], .len = w[2], .pio = w[3] };
 		memcpy(write.data, &w[4], sizeof(write.data));
 		return ioctl(vm_fd, KSPLIT_COALESCE, &write) ? -errno : 0;
+	case DO_BELL:
+		return set_bell(w);
 	case DO_FAULT:
 		r = fault(w[1], w[2], w[3]);
 		return r;
@@ -1433,6 +1452,46 @@ static void test_apic(void)
 	CHECK_EQ(RUN(0x1000, 9), -EFAULT);
 }
 
+/* Doorbells: what the stub cannot answer it does not take, nor more than its cap; 9. */
+static void test_bells(void)
+{
+	const uint32_t match = KVM_IOEVENTFD_FLAG_DATAMATCH, pio = KVM_IOEVENTFD_FLAG_PIO;
+	const uint32_t gone = KVM_IOEVENTFD_FLAG_DEASSIGN;
+	/* out 0x70,al; hlt */
+	static const uint8_t code_out[] = { 0xe6, 0x70, 0xf4 };
+	long answered;
+
+	start_guest(code_load, sizeof(code_load));
+	CHECK(run_filled(0) == HLT);
+	CHECK_EQ(DO(BELL, 0x90000, 0, 0, BELL_NEW), -EINVAL);
+	CHECK_EQ(DO(BELL, 0x90000, 1, match, BELL_NEW), -EINVAL);
+	for (int bit = 0; bit < 32; bit++)
+		if (~(match | pio | gone) >> bit & 1)
+			CHECK_EQ(DO(BELL, 0x70, 1, pio | 1u << bit, BELL_NEW), -EINVAL);
+	CHECK_EQ(DO(BELL, 0x70, 1, pio, -1), -EBADF);
+	CHECK_EQ(DO(BELL, 0x70, 1, pio, 0x7fffffff), -EBADF);
+	CHECK_EQ(DO(BELL, 0x70, 1, pio, 1), -EINVAL);	/* no eventfd */
+	CHECK_EQ(DO(BELL, 0x70, 1, pio | gone, -1), -ENOENT);
+
+	load_code(code_out, sizeof(code_out));
+	CHECK_EQ(RUN(0x1000), 30);
+	CHECK_EQ(DO(BELL, 0x70, 1, pio, BELL_NEW), 0);
+	answered = stat_of("doorbells");
+	CHECK_EQ(RUN(0x1000), HLT);
+	CHECK_EQ(stat_of("doorbells"), answered + 1);
+	CHECK_EQ(DO(BELL, 0x70, 1, pio | gone, -1), 0);
+	CHECK_EQ(RUN(0x1000), 30);
+
+	/* The same ones as well, with and without an address in common. */
+	for (int i = 0; i < 1000; i++)
+		CHECK_EQ(DO(BELL, i % 3 * 0x1000, 0, pio, BELL_NEW), 0);
+	CHECK_EQ(DO(BELL, 0, 0, pio, BELL_NEW), -ENOSPC);
+	CHECK_EQ(DO(BELL, 0, 0, pio | gone, -1), 0);
+	CHECK_EQ(DO(BELL, 0x70, 0, pio, BELL_NEW), 0);
+	CHECK_EQ(DO(BELL, 0x71, 0, pio, BELL_NEW), -ENOSPC);
+	CHECK_EQ(RUN(0x1000), HLT);
+}
+
 /*
  * An exception of real mode whose delivery meets a page that the EPT lacks: put
  * back by the stub, without the error code that real mode has none of.
@@ -1784,6 +1843,7 @@ static const struct {
 	{ "state", test_state },
 	{ "left_out", test_left_out },
 	{ "apic", test_apic },
+	{ "bells", test_bells },
 	{ "real_mode", test_real_mode },
 	{ "report", test_report },
 	{ "guest_time", test_guest_time },

@@ -119,6 +119,11 @@ void test_cr8(unsigned long n);
 void test_lines(unsigned long n);
 void test_count(unsigned long n);
 
+/* kvmtiny_bells.c */
+void test_bells(unsigned long n);
+void test_bellpio(unsigned long n);
+void test_bellmmio(unsigned long n);
+
 /* kvmtiny_mem.c */
 void test_memory(unsigned long n);
 void test_file(unsigned long n);

@@ -299,6 +299,15 @@ static int fake_coalesce(int vm, struct kvm_coalesced_mmio *write)
 	return r;
 }
 
+static int fake_ioeventfd(int vm, struct kvm_ioeventfd *doorbell)
+{
+	pthread_mutex_lock(&lock);
+	stats.doorbells += doorbell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? -1 : 1;
+	stats.doorbell = *doorbell;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
 void fake_set_fault_result(int result)
 {
 	pthread_mutex_lock(&lock);
@@ -659,6 +668,7 @@ const struct ksplit_ops ksplit_ops_fake = {
 	.flush		= fake_flush,
 	.hwpoison	= fake_hwpoison,
 	.coalesce	= fake_coalesce,
+	.ioeventfd	= fake_ioeventfd,
 	.close		= fake_close,
 	.run		= fake_run,
 	.fill		= fake_fill,

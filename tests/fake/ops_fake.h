@@ -53,6 +53,8 @@ void fake_signal(int vcpu);
  * @faults:	fault_in calls
  * @coalesced:	writes coalesced; beyond FAKE_RING there is no room
  * @write:	the last of them
+ * @doorbells:	that the machine answers
+ * @doorbell:	the last that came or went
  * @objects:	VMs and vCPUs that are open now (not reset)
  */
 struct fake_stats {
@@ -64,6 +66,8 @@ struct fake_stats {
 	unsigned int faults;
 	unsigned int coalesced;
 	struct kvm_coalesced_mmio write;
+	int doorbells;
+	struct kvm_ioeventfd doorbell;
 	unsigned int objects;
 };
 

@@ -14,6 +14,7 @@
 
 #include "calls/call.h"
 #include "calls/dispatch.h"
+#include "calls/eventfd.h"
 #include "calls/file.h"
 #include "calls/window.h"
 #include "personality.h"
@@ -105,6 +106,42 @@ static long set_slot(struct vmm_call *call, u64 arg)
 	return r;
 }
 
+/* The stub answers writes to ports, too, as far as it can; KVM has all doorbells. */
+static void tell_stub(struct vmm_call *call, struct kvm_ioeventfd *doorbell)
+{
+	int vm = ksplit_file_vm_fd(call->handle);
+	u32 hash;
+
+	if (doorbell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) {
+		ksplit_ops->ioeventfd(vm, doorbell);
+		return;
+	}
+	doorbell->fd = ksplit_host_eventfd_take(doorbell->fd, &hash);
+	if (doorbell->fd < 0)
+		return;
+	ksplit_ops->ioeventfd(vm, doorbell);
+	ksplit_ops->close(doorbell->fd);
+}
+
+/* A write signals once: by the stub only while KVM has the eventfd. */
+static long ioeventfd(struct vmm_call *call, u64 arg)
+{
+	struct kvm_ioeventfd doorbell;
+	long r;
+
+	if (call->prefetched < sizeof(doorbell))
+		return ksplit_file_ioctl(call->handle, call->cmd, arg);
+	memcpy(&doorbell, call->in, sizeof(doorbell));
+	if (!(doorbell.flags & KVM_IOEVENTFD_FLAG_PIO))
+		return ksplit_file_ioctl(call->handle, call->cmd, arg);
+	if (doorbell.flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+		tell_stub(call, &doorbell);
+	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
+	if (!r && !(doorbell.flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
+		tell_stub(call, &doorbell);
+	return r;
+}
+
 /* The wall clock may have been set this moment. */
 static long get_clock(struct vmm_call *call, u64 arg)
 {
@@ -141,6 +178,7 @@ static const struct {
 	{ KVM_ENABLE_CAP,		KSPLIT_FILE_VCPU,	enable_cap },
 	{ KVM_ENABLE_CAP,		KSPLIT_FILE_VM,		enable_cap },
 	{ KVM_GET_CLOCK,		KSPLIT_FILE_VM,		get_clock },
+	{ KVM_IOEVENTFD,		KSPLIT_FILE_VM,		ioeventfd },
 	{ KVM_SET_USER_MEMORY_REGION,	KSPLIT_FILE_VM,		set_slot },
 	{ KVM_SET_USER_MEMORY_REGION2,	KSPLIT_FILE_VM,		set_slot },
 };

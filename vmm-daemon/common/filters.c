@@ -89,7 +89,8 @@ struct rule {
 
 static const struct rule session[] = {
 	COMMON,
-	STUB(SERVE), STUB(NEXT), STUB(COPY), STUB(EVENTFD), STUB(OBJECT), STUB(DIRTY),
+	STUB(SERVE), STUB(NEXT), STUB(COPY), STUB(EVENTFD), STUB(IOEVENTFD), STUB(OBJECT),
+	STUB(DIRTY),
 	{ "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 },	/* see add_rule() */
 	/* the client's eventfds: watch, look whether two are the same, read */
 	ANY(epoll_ctl), ARG(fcntl, 1, F_DUPFD_QUERY), ANY(preadv2),

@@ -36,6 +36,7 @@ struct ksplit_ops {
 	int (*window_fault)(int fd, struct ksplit_fault *fault);	/* VM or vCPU */
 	int (*flush)(int vm, struct ksplit_flush *flush);
 	int (*coalesce)(int vm, struct kvm_coalesced_mmio *write);
+	int (*ioeventfd)(int vm, struct kvm_ioeventfd *doorbell);
 	void (*close)(int fd);
 
 	/* vCPU objects. */

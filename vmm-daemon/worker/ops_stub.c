@@ -119,6 +119,11 @@ static int stub_coalesce(int vm, struct kvm_coalesced_mmio *write)
 	return call(vm, KSPLIT_COALESCE, write);
 }
 
+static int stub_ioeventfd(int vm, struct kvm_ioeventfd *doorbell)
+{
+	return call(vm, KSPLIT_IOEVENTFD, doorbell);
+}
+
 static void stub_close(int fd)
 {
 	close(fd);
@@ -178,6 +183,7 @@ const struct ksplit_ops ksplit_ops_stub = {
 	.flush		= stub_flush,
 	.hwpoison	= stub_hwpoison,
 	.coalesce	= stub_coalesce,
+	.ioeventfd	= stub_ioeventfd,
 	.close		= stub_close,
 	.run		= stub_run,
 	.fill		= stub_fill,

@@ -625,6 +625,7 @@ static void eventfds(void)
 		.flags = KVM_IOEVENTFD_FLAG_PIO,
 	};
 	struct kvm_irqfd irq = { .fd = other, .gsi = 5 };
+	struct fake_stats s;
 
 	make_vm();
 	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_IRQCHIP, 0, NULL), 0);
@@ -634,11 +635,18 @@ static void eventfds(void)
 				     NULL), 0);
 	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
 				     NULL), -EEXIST);
+	/* The stub has been told of the first alone, by a descriptor of the worker's. */
+	fake_get_stats(&s);
+	ck_assert_int_eq(s.doorbells, 1);
+	ck_assert_int_ne(s.doorbell.fd, fd);
+	ck_assert_uint_eq(s.doorbell.addr, io.addr);
 	io.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
 	/* Another number of the same eventfd. */
 	io.fd = dup(fd);
 	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
 				     NULL), 0);
+	fake_get_stats(&s);
+	ck_assert_int_eq(s.doorbells, 0);
 	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
 				     NULL), -ENOENT);
 	io.fd = 0;
