@@ -4,41 +4,9 @@
  */
 #include "common.h"
 #include "msr_bitmap.h"
-
-#define PASS_READ	1
-#define PASS_WRITE	2
+#include "passed_msrs.h"
 
 static u64 real[512], worker[512];
-
-/* SDM vol. 3, 25.6.9: four kilobytes of bits, by byte. */
-static bool intercepted(const u64 *bitmap, u32 msr, bool write)
-{
-	const u8 *p = (const u8 *)bitmap;
-
-	p += (write ? 2048 : 0) + (msr >= 0xc0000000 ? 1024 : 0);
-	return p[(msr & 0x1fff) / 8] >> (msr & 7) & 1;
-}
-
-/*
- * What may be passed through at most; apart from the stub's own list.  SDM vol. 4:
- * TSC, SPEC_CTRL, PRED_CMD, FLUSH_CMD, SYSENTER, FS, GS and kernel GS base.
- */
-static unsigned int rights(u32 msr)
-{
-	switch (msr) {
-	case 0x10:
-		return PASS_READ;
-	case 0x49:
-	case 0x10b:
-		return PASS_WRITE;
-	case 0x48:
-	case 0x174 ... 0x176:
-	case 0xc0000100 ... 0xc0000102:
-		return PASS_READ | PASS_WRITE;
-	default:
-		return 0;
-	}
-}
 
 static void build(void)
 {
@@ -51,25 +19,6 @@ static void build(void)
 	ksplit_msr_bitmap_build(real, words);
 }
 
-/*
- * Every MSR, both ways: passed iff expected and not intercepted by the worker.  A
- * word of the worker's that the stub does not read would show as intercepted.
- */
-static void check_all(void)
-{
-	u32 i;
-
-	for (i = 0; i < 0x4000; i++) {
-		u32 msr = i < 0x2000 ? i : 0xc0000000 + i - 0x2000;
-		unsigned int r = rights(msr);
-
-		EQ(intercepted(real, msr, false),
-		   !(r & PASS_READ) || intercepted(worker, msr, false));
-		EQ(intercepted(real, msr, true),
-		   !(r & PASS_WRITE) || intercepted(worker, msr, true));
-	}
-}
-
 START_TEST(extremes)
 {
 	unsigned int i;
@@ -80,7 +29,7 @@ START_TEST(extremes)
 		EQ(real[i], ~0ull);
 	memset(worker, 0, sizeof(worker));
 	build();
-	check_all();
+	check_all_msrs(real, worker);
 	/* The x2APIC's MSRs are the host's APIC; so is TSC_DEADLINE. */
 	for (i = 0x800; i < 0x900; i++)
 		HOLDS(intercepted(real, i, false) && intercepted(real, i, true));
@@ -117,7 +66,7 @@ START_TEST(random_bitmaps)
 		for (i = 0; i < 512; i++)
 			worker[i] = rnd_value();
 		build();
-		check_all();
+		check_all_msrs(real, worker);
 	}
 }
 END_TEST

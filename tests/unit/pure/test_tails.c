@@ -3,6 +3,7 @@
  * Which bytes and descriptors of a client an ioctl opens to its worker.
  */
 #include "common.h"
+#include "ioctls.h"
 #include "kvm_run.h"
 #include "tails.h"
 
@@ -63,130 +64,6 @@ static const char *const names[] = {
 #include "kvm_ioctls.h"
 };
 
-/* What x86's KVM does at the argument: nothing, reads, writes, both. */
-enum { NO, R, W, RW };
-
-#define IOCTL(cmd, access)	{ #cmd, cmd, access, _IOC_SIZE(cmd) }
-/* It copies all of the argument, and looks at the first bytes. */
-#define ANSWER(cmd, looked_at)	{ #cmd, cmd, RW, looked_at }
-
-/* Each by its handler in virt/kvm/kvm_main.c and arch/x86/kvm/. */
-static const struct {
-	const char *name;
-	u32 cmd;
-	unsigned int access;
-	unsigned int looked_at;
-} ioctls[] = {
-	/* system */
-	IOCTL(KVM_GET_API_VERSION, NO),
-	IOCTL(KVM_CREATE_VM, NO),
-	IOCTL(KVM_GET_MSR_INDEX_LIST, RW),
-	IOCTL(KVM_CHECK_EXTENSION, NO),
-	IOCTL(KVM_GET_VCPU_MMAP_SIZE, NO),
-	IOCTL(KVM_GET_SUPPORTED_CPUID, RW),
-	IOCTL(KVM_GET_EMULATED_CPUID, RW),
-	IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST, RW),
-	IOCTL(KVM_GET_SUPPORTED_HV_CPUID, RW),
-	IOCTL(KVM_X86_GET_MCE_CAP_SUPPORTED, W),
-	/* VM */
-	IOCTL(KVM_CREATE_VCPU, NO),
-	IOCTL(KVM_GET_DIRTY_LOG, R),
-	IOCTL(KVM_CLEAR_DIRTY_LOG, R),
-	IOCTL(KVM_RESET_DIRTY_RINGS, NO),
-	IOCTL(KVM_SET_NR_MMU_PAGES, NO),
-	IOCTL(KVM_GET_NR_MMU_PAGES, NO),
-	IOCTL(KVM_SET_USER_MEMORY_REGION, R),
-	IOCTL(KVM_SET_USER_MEMORY_REGION2, R),
-	IOCTL(KVM_SET_MEMORY_ATTRIBUTES, R),
-	IOCTL(KVM_CREATE_GUEST_MEMFD, R),
-	IOCTL(KVM_SET_TSS_ADDR, NO),
-	IOCTL(KVM_SET_IDENTITY_MAP_ADDR, R),
-	IOCTL(KVM_CREATE_IRQCHIP, NO),
-	IOCTL(KVM_IRQ_LINE, R),
-	IOCTL(KVM_IRQ_LINE_STATUS, RW),
-	ANSWER(KVM_GET_IRQCHIP, 8),
-	IOCTL(KVM_SET_IRQCHIP, R),
-	IOCTL(KVM_CREATE_PIT, NO),
-	IOCTL(KVM_CREATE_PIT2, R),
-	ANSWER(KVM_GET_PIT, 0),
-	IOCTL(KVM_SET_PIT, R),
-	IOCTL(KVM_GET_PIT2, W),
-	IOCTL(KVM_SET_PIT2, R),
-	IOCTL(KVM_REINJECT_CONTROL, NO),	/* a tail */
-	IOCTL(KVM_REGISTER_COALESCED_MMIO, R),
-	IOCTL(KVM_UNREGISTER_COALESCED_MMIO, R),
-	IOCTL(KVM_SET_GSI_ROUTING, R),
-	IOCTL(KVM_IRQFD, R),
-	IOCTL(KVM_IOEVENTFD, R),
-	IOCTL(KVM_HYPERV_EVENTFD, R),
-	IOCTL(KVM_SIGNAL_MSI, R),
-	IOCTL(KVM_SET_BOOT_CPU_ID, NO),
-	IOCTL(KVM_SET_CLOCK, R),
-	IOCTL(KVM_GET_CLOCK, W),
-	IOCTL(KVM_SET_PMU_EVENT_FILTER, R),
-	IOCTL(KVM_X86_SET_MSR_FILTER, R),
-	IOCTL(KVM_CREATE_DEVICE, R),		/* no devices: no descriptor */
-	IOCTL(KVM_SET_DEVICE_ATTR, R),
-	IOCTL(KVM_GET_DEVICE_ATTR, R),
-	IOCTL(KVM_HAS_DEVICE_ATTR, R),
-	IOCTL(KVM_GET_STATS_FD, NO),
-	IOCTL(KVM_ENABLE_CAP, R),
-	/* vCPU */
-	IOCTL(KVM_RUN, NO),
-	IOCTL(KVM_GET_REGS, W),
-	IOCTL(KVM_SET_REGS, R),
-	IOCTL(KVM_GET_SREGS, W),
-	IOCTL(KVM_SET_SREGS, R),
-	IOCTL(KVM_GET_SREGS2, W),
-	IOCTL(KVM_SET_SREGS2, R),
-	ANSWER(KVM_TRANSLATE, 8),
-	IOCTL(KVM_INTERRUPT, R),
-	IOCTL(KVM_GET_MSRS, R),			/* writes the entries alone */
-	IOCTL(KVM_SET_MSRS, R),
-	IOCTL(KVM_SET_CPUID, R),
-	IOCTL(KVM_SET_CPUID2, R),
-	IOCTL(KVM_GET_CPUID2, RW),
-	IOCTL(KVM_SET_SIGNAL_MASK, R),
-	IOCTL(KVM_GET_FPU, W),
-	IOCTL(KVM_SET_FPU, R),
-	IOCTL(KVM_GET_LAPIC, W),
-	IOCTL(KVM_SET_LAPIC, R),
-	IOCTL(KVM_TPR_ACCESS_REPORTING, RW),
-	IOCTL(KVM_SET_VAPIC_ADDR, R),
-	IOCTL(KVM_GET_MP_STATE, W),
-	IOCTL(KVM_SET_MP_STATE, R),
-	IOCTL(KVM_NMI, NO),
-	IOCTL(KVM_SMI, NO),
-	IOCTL(KVM_SET_GUEST_DEBUG, R),
-	IOCTL(KVM_X86_SETUP_MCE, R),
-	IOCTL(KVM_X86_SET_MCE, R),
-	IOCTL(KVM_GET_VCPU_EVENTS, W),
-	IOCTL(KVM_SET_VCPU_EVENTS, R),
-	IOCTL(KVM_GET_DEBUGREGS, W),
-	IOCTL(KVM_SET_DEBUGREGS, R),
-	IOCTL(KVM_GET_XSAVE, W),
-	IOCTL(KVM_GET_XSAVE2, W),
-	IOCTL(KVM_SET_XSAVE, R),
-	IOCTL(KVM_GET_XCRS, W),
-	IOCTL(KVM_SET_XCRS, R),
-	IOCTL(KVM_SET_TSC_KHZ, NO),
-	IOCTL(KVM_GET_TSC_KHZ, NO),
-	IOCTL(KVM_KVMCLOCK_CTRL, NO),
-	ANSWER(KVM_GET_NESTED_STATE, 8),
-	IOCTL(KVM_SET_NESTED_STATE, R),
-	IOCTL(KVM_PRE_FAULT_MEMORY, RW),
-	/* SEV's and Xen's, which libkvm has not */
-	IOCTL(KVM_MEMORY_ENCRYPT_OP, RW),
-	IOCTL(KVM_MEMORY_ENCRYPT_REG_REGION, R),
-	IOCTL(KVM_MEMORY_ENCRYPT_UNREG_REGION, R),
-	IOCTL(KVM_XEN_HVM_CONFIG, R),
-	ANSWER(KVM_XEN_HVM_GET_ATTR, 8),
-	IOCTL(KVM_XEN_HVM_SET_ATTR, R),
-	ANSWER(KVM_XEN_VCPU_GET_ATTR, 8),
-	IOCTL(KVM_XEN_VCPU_SET_ATTR, R),
-	IOCTL(KVM_XEN_HVM_EVTCHN_SEND, R),
-};
-
 /* Of other architectures, whose structures x86 does not even have. */
 static const char *const foreign[] = {
 	"KVM_S390_", "KVM_PPC_", "KVM_ARM_", "KVM_CREATE_SPAPR_TCE", "KVM_ALLOCATE_RMA",
@@ -202,29 +79,30 @@ START_TEST(every_ioctl)
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		for (found = j = 0; j < ARRAY_SIZE(foreign); j++)
 			found += !strncmp(names[i], foreign[j], strlen(foreign[j]));
-		for (j = 0; j < ARRAY_SIZE(ioctls); j++) {
-			if (strcmp(names[i], ioctls[j].name))
+		for (j = 0; j < ARRAY_SIZE(kvm_ioctls); j++) {
+			const struct kvm_ioctl *k = &kvm_ioctls[j];
+
+			if (strcmp(names[i], k->name))
 				continue;
 			found++;
 			known++;
-			size = _IOC_SIZE(ioctls[j].cmd);
+			size = _IOC_SIZE(k->cmd);
 			/* bits: TO_WORKER, TO_CLIENT */
-			if (ksplit_arg_access(ioctls[j].cmd) != ioctls[j].access)
+			if (ksplit_arg_access(k->cmd) != k->access)
 				ck_abort_msg("%s: %u, expected %u", names[i],
-					     ksplit_arg_access(ioctls[j].cmd), ioctls[j].access);
-			if (ksplit_arg_read(ioctls[j].cmd) != ioctls[j].looked_at)
+					     ksplit_arg_access(k->cmd), k->access);
+			if (ksplit_arg_read(k->cmd) != k->looked_at)
 				ck_abort_msg("%s: %u bytes, expected %u", names[i],
-					     ksplit_arg_read(ioctls[j].cmd), ioctls[j].looked_at);
-			if (ioctls[j].looked_at < size)
-				answer(ioctls[j].cmd, size, ioctls[j].looked_at);
+					     ksplit_arg_read(k->cmd), k->looked_at);
+			if (k->looked_at < size)
+				answer(k->cmd, size, k->looked_at);
 			else if (size)
-				exactly(ioctls[j].cmd, ARG, size, ioctls[j].access & R,
-					ioctls[j].access & W);
+				exactly(k->cmd, ARG, size, k->access & R, k->access & W);
 		}
 		if (found != 1)
 			ck_abort_msg("%s stands %u times in this test", names[i], found);
 	}
-	ck_assert_uint_eq(known, ARRAY_SIZE(ioctls));
+	ck_assert_uint_eq(known, ARRAY_SIZE(kvm_ioctls));
 }
 END_TEST
 
