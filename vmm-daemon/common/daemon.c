@@ -194,6 +194,27 @@ ssize_t send_message(int socket, const void *data, size_t size, int fd)
 	return sendmsg(socket, &msg, MSG_NOSIGNAL);
 }
 
+/* Keep the first descriptor that came, -1: none did; the others would stay open. */
+static int take_descriptor(struct msghdr *msg)
+{
+	struct cmsghdr *c;
+	int fd, kept = -1;
+	size_t i;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (i = 0; CMSG_LEN((i + 1) * sizeof(fd)) <= c->cmsg_len; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (kept < 0)
+				kept = fd;
+			else
+				close(fd);
+		}
+	}
+	return kept;
+}
+
 /**
  * recv_message() - receive what send_message() sent
  * @socket:	SOCK_SEQPACKET
@@ -201,7 +222,8 @@ ssize_t send_message(int socket, const void *data, size_t size, int fd)
  * @size:	bytes of it
  * @ret_fd:	the descriptor, closed on exec; -1: there is none
  *
- * Return: how many bytes came, 0 at the end, or -1 with errno.
+ * Return: how many bytes were sent, of which @data has @size at most; 0 at the end, or
+ * -1 with errno.
  */
 ssize_t recv_message(int socket, void *data, size_t size, int *ret_fd)
 {
@@ -214,11 +236,8 @@ ssize_t recv_message(int socket, void *data, size_t size, int *ret_fd)
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
 	};
-	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_TRUNC);
 
-	*ret_fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	*ret_fd = n > 0 ? take_descriptor(&msg) : -1;
 	return n;
 }

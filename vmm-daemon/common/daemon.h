@@ -45,7 +45,7 @@ void notify(int fd, const char *state);
 
 /*
  * A message with a descriptor; fd, *ret_fd: -1 if there is none. The number of
- * bytes, or -1 with errno.
+ * bytes sent, also of those for which there was no room, or -1 with errno.
  */
 ssize_t send_message(int socket, const void *data, size_t size, int fd);
 ssize_t recv_message(int socket, void *data, size_t size, int *ret_fd);

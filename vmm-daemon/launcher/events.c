@@ -104,9 +104,10 @@ static void answer(int conn, const struct ucred *peer)
 	int pidfd = pidfd_of(conn, peer), fd;
 	struct handover h = { 0 };
 	char name[MAX_NAME];
-	ssize_t n = recv(conn, name, sizeof(name) - 1, 0);
+	/* As long as it is, so that no other user's name is what is left of one. */
+	ssize_t n = recv(conn, name, sizeof(name), MSG_TRUNC);
 
-	if (n <= 0) {
+	if (n <= 0 || n >= (ssize_t)sizeof(name)) {
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
