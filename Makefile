@@ -14,7 +14,7 @@ HEAVY := scripts/heavy
 export KERNEL SUITE
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-hosts check-virsh check-guests check-deb soak selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-hosts check-virsh check-guests check-deb soak fuzz selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -30,6 +30,8 @@ help:
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian, both kernels; SUITE=trixie: Debian 13'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
 	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
+	@echo 'make fuzz      fuzz what decodes hostile bytes (docs/fuzzing.md); TIME=SECONDS for each harness,'
+	@echo '               60 by default; HARNESS=... : only those'
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
 	@echo 'make bench     compare with in-tree KVM in instructions'
@@ -97,6 +99,9 @@ check-guests: kernels image
 soak: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@KERNELS=split tests/guests/run soak
+
+fuzz: tree
+	@$(MAKE) --no-print-directory -C tests/fuzz O=$(CURDIR)/build/fuzz fuzz
 
 check-deb: kernels image
 	@scripts/make-debian-image installed
