@@ -3,7 +3,7 @@
  * worker/worker.c, parse_options(): kvm-vmm's command line, NULs between its words.
  *
  * Properties, if it is accepted: descriptors and limits are numbers of their ranges;
- * of --hide each number is a feature that libkvm was asked for, once for each comma.
+ * libkvm is asked to hide no more features than there are numbers.
  */
 #include "command_line.h"
 
