@@ -23,11 +23,11 @@ $(O)/tests/kvm-vmm-tries: $(WORKER_OBJS) $(O)/tests/confined.o $(LIBKVM) $(LDS)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM) -Wl,--wrap=serve_session,--wrap=confine_calls
 
-$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config daemon options spawn)
+$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config daemon options spawn yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon options spawn)
+$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon options spawn yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -lkmod
 
@@ -37,7 +37,7 @@ $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(call say,HOSTCC)
 	$(Q)$(hcc)
 
-$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon options)
+$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon options yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 

@@ -2,31 +2,26 @@
 /*
  * Reading kvm-split.conf and tenants.d/NAME.conf, see kvm-split.conf(5).
  *
- * Invariants: a file counts as a whole or not at all; each complaint names
- * file, line and reason; no file that somebody else than the owner of this process
- * could have written is read; without files, everything has its default.
+ * Invariants: a file counts as a whole or not at all; without files, everything has
+ * its default.  yaml_file.c has those of all files.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <yaml.h>
 
 #include "common/array_size.h"
 #include "common/config.h"
 #include "common/confine.h"
 #include "common/daemon.h"
+#include "common/yaml_file.h"
 
-#define MAX_FILE	65536	/* bytes */
 #define MAX_NAME	64	/* of a user */
-#define MAX_LIST	1024	/* names or features */
 
 static const struct {
 	const char *name;
@@ -177,78 +172,39 @@ static int valid_name(const char *name)
 
 /**
  * struct source - a file while it is read
- * @path:	for complaints
- * @report:	who gets them
- * @errors:	how many there were
- * @doc:	its text, parsed
+ * @f:		the file
  * @scope:	kind of the mapping at hand
  * @lines:	where the provider's defaults stand, 0: nowhere
  * @config:	what is filled in (PROVIDER), or whose ceilings hold (TENANT)
  * @settings:	what is filled in (all others)
  */
 struct source {
-	const char *path;
-	config_report_t report;
-	unsigned int errors;
-	yaml_document_t doc;
+	struct yaml_file f;
 	int scope;
-	unsigned long lines[CONFIG_NR_KEYS];
+	unsigned long lines[YAML_MAX_KEYS];
 	struct config *config;
 	struct settings *settings;
 };
 
-static void __attribute__((format(printf, 3, 4)))
-complain(struct source *s, unsigned long line, const char *fmt, ...)
+/* The source whose first member this is. */
+static struct source *source_of(struct yaml_file *f)
 {
-	char text[512];
-	va_list ap;
-	int n;
-
-	s->errors++;
-	if (line)
-		n = snprintf(text, sizeof(text), "%s:%lu: ", s->path, line);
-	else
-		n = snprintf(text, sizeof(text), "%s: ", s->path);
-	if (n < (int)sizeof(text)) {
-		va_start(ap, fmt);
-		vsnprintf(text + n, sizeof(text) - n, fmt, ap);
-		va_end(ap);
-	}
-	for (char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
-	s->report(text);
-}
-
-static unsigned long line_of(const yaml_node_t *node)
-{
-	return node->start_mark.line + 1;
-}
-
-/* A node's text; NULL, and a complaint, if it is something else. */
-static const char *text_of(struct source *s, const char *key, const yaml_node_t *node)
-{
-	const char *text = (const char *)node->data.scalar.value;
-
-	if (node->type == YAML_SCALAR_NODE && strlen(text) == node->data.scalar.length)
-		return text;
-	complain(s, line_of(node), "%s: a single value is needed", key);
-	return NULL;
+	return (struct source *)f;
 }
 
 static void set_number(struct source *s, int k, const yaml_node_t *node)
 {
-	const char *text = text_of(s, keys[k].name, node);
+	const char *text = yaml_text(&s->f, keys[k].name, node);
 	int64_t n;
 
 	if (!text)
 		return;
 	n = keys[k].parse(text);
 	if (n < 0)
-		complain(s, line_of(node), "%s: '%s' is not %s", keys[k].name, text,
+		yaml_complain(&s->f, yaml_line(node), "%s: '%s' is not %s", keys[k].name, text,
 			 keys[k].valid);
 	else if (s->scope == TENANT && n > s->config->ceilings.n[k])
-		complain(s, line_of(node), "%s: '%s' is above the provider's ceiling",
+		yaml_complain(&s->f, yaml_line(node), "%s: '%s' is above the provider's ceiling",
 			 keys[k].name, text);
 	else if (s->scope == PROVIDER)
 		s->config->n[k] = n;
@@ -259,84 +215,70 @@ static void set_number(struct source *s, int k, const yaml_node_t *node)
 static void set_path(struct source *s, const char *key, const yaml_node_t *node)
 {
 	const size_t room = sizeof(s->settings->policy_socket);
-	const char *text = text_of(s, key, node);
+	const char *text = yaml_text(&s->f, key, node);
 
 	if (!text)
 		return;
 	if (*text != '/' || strlen(text) >= room)
-		complain(s, line_of(node), "%s: '%s' is not an absolute path of less than %zu bytes",
+		yaml_complain(&s->f, yaml_line(node), "%s: '%s' is not an absolute path of less than %zu bytes",
 			 key, text, room);
 	else
 		memcpy(s->settings->policy_socket, text, strlen(text) + 1);
 }
 
-typedef void (*each_t)(struct source *s, const char *key, const char *text,
-		       unsigned long line, char ***list);
-
-/* Call @each for each text of a list. */
-static void set_list(struct source *s, const char *key, const yaml_node_t *node, each_t each,
-		     char ***list)
+static void add_feature(struct yaml_file *f, const char *key, const yaml_node_t *node, void *to)
 {
-	const yaml_node_item_t *item = node->data.sequence.items.start;
-
-	if (node->type != YAML_SEQUENCE_NODE) {
-		complain(s, line_of(node), "%s: a list is needed, as in [ one, two ]", key);
-		return;
-	}
-	if (node->data.sequence.items.top - item > MAX_LIST) {
-		complain(s, line_of(node), "%s: more than %d", key, MAX_LIST);
-		return;
-	}
-	for (; item < node->data.sequence.items.top; item++) {
-		const yaml_node_t *n = yaml_document_get_node(&s->doc, *item);
-		const char *text = text_of(s, key, n);
-
-		if (text)
-			each(s, key, text, line_of(n), list);
-	}
-}
-
-static void add_feature(struct source *s, const char *key, const char *text,
-			unsigned long line, char ***list)
-{
-	int bit = feature_bit(text);
+	const char *text = yaml_text(f, key, node);
+	struct settings *settings = to;
+	int bit = text ? feature_bit(text) : 0;
 
 	if (bit < 0)
-		complain(s, line, "%s: no CPU feature is called '%s'", key, text);
-	else
-		s->settings->hidden[bit / 32] |= 1u << (bit % 32);
+		yaml_complain(f, yaml_line(node), "%s: no CPU feature is called '%s'", key, text);
+	else if (text)
+		settings->hidden[bit / 32] |= 1u << (bit % 32);
 }
 
-static void add_user(struct source *s, const char *key, const char *text,
-		     unsigned long line, char ***list)
+static void add_user(struct yaml_file *f, const char *key, const yaml_node_t *node, void *to)
 {
-	size_t n = 0;
+	const char *text = yaml_text(f, key, node);
+	char **list = to;
 
-	if (!valid_name(text + (*text == '@'))) {
-		complain(s, line, "%s: '%s' is not a user, @group or \"*\"", key, text);
+	if (text && !valid_name(text + (*text == '@'))) {
+		yaml_complain(f, yaml_line(node), "%s: '%s' is not a user, @group or \"*\"", key,
+			      text);
 		return;
 	}
-	while ((*list)[n])
-		n++;
-	(*list)[n] = strdup(text);
+	while (*list)
+		list++;
+	*list = text ? strdup(text) : NULL;
 }
 
-static void free_list(char **list)
+/**
+ * config_free_users() - free what config_users() made
+ * @list:	the list, or NULL
+ */
+void config_free_users(char **list)
 {
 	for (char **p = list; p && *p; p++)
 		free(*p);
 	free(list);
 }
 
-static void set_users(struct source *s, const char *key, const yaml_node_t *node, char ***list)
+/**
+ * config_users() - read a list of users
+ * @f:		the file
+ * @key:	whose value it is
+ * @node:	the list
+ * @list:	replaced by it; for config_free_users(); NULL at its end
+ */
+void config_users(struct yaml_file *f, const char *key, const yaml_node_t *node, char ***list)
 {
-	free_list(*list);
-	*list = calloc(MAX_LIST + 1, sizeof(**list));
-	if (!*list) {
-		complain(s, 0, "no memory");
-		return;
-	}
-	set_list(s, key, node, add_user, list);
+	config_free_users(*list);
+	*list = calloc(YAML_MAX_LIST + 1, sizeof(**list));
+	if (*list)
+		yaml_list(f, key, node, add_user, *list);
+	else
+		yaml_complain(f, 0, "no memory");
 }
 
 static void read_mapping(struct source *s, const yaml_node_t *node, int scope);
@@ -355,17 +297,17 @@ static void set_ceilings(struct source *s, const char *key, const yaml_node_t *n
 
 static void set_provider_users(struct source *s, const char *key, const yaml_node_t *node)
 {
-	set_users(s, key, node, &s->config->users);
+	config_users(&s->f, key, node, &s->config->users);
 }
 
 static void set_denied(struct source *s, const char *key, const yaml_node_t *node)
 {
-	set_users(s, key, node, &s->config->denied);
+	config_users(&s->f, key, node, &s->config->denied);
 }
 
 static void set_features(struct source *s, const char *key, const yaml_node_t *node)
 {
-	set_list(s, key, node, add_feature, NULL);
+	yaml_list(&s->f, key, node, add_feature, s->settings);
 }
 
 /* Keys that are no numbers. */
@@ -384,8 +326,9 @@ static const struct {
 #define NR_OTHERS	((int)ARRAY_SIZE(others))
 
 /* Index in keys[], or behind them in others[]; -1 */
-static int find_key(const char *name, int scope)
+static int find_key(struct yaml_file *f, const char *name)
 {
+	const int scope = source_of(f)->scope;
 	int k;
 
 	for (k = 0; k < CONFIG_NR_KEYS; k++)
@@ -397,134 +340,35 @@ static int find_key(const char *name, int scope)
 	return -1;
 }
 
-static void read_pair(struct source *s, const yaml_node_t *name, const yaml_node_t *value,
-		      unsigned long *seen)
+static void set_key(struct yaml_file *f, int k, const char *name, const yaml_node_t *value)
 {
-	const char *text = text_of(s, "key", name);
-	int k;
-
-	if (!text)
-		return;
-	k = find_key(text, s->scope);
-	if (k < 0) {
-		complain(s, line_of(name), "unknown key '%s'", text);
-		return;
-	}
-	if (seen[k]) {
-		complain(s, line_of(name), "%s was set in line %lu already", text, seen[k]);
-		return;
-	}
-	seen[k] = line_of(name);
 	if (k < CONFIG_NR_KEYS)
-		set_number(s, k, value);
+		set_number(source_of(f), k, value);
 	else
-		others[k - CONFIG_NR_KEYS].set(s, text, value);
+		others[k - CONFIG_NR_KEYS].set(source_of(f), name, value);
 }
 
 static void read_mapping(struct source *s, const yaml_node_t *node, int scope)
 {
-	unsigned long seen[CONFIG_NR_KEYS + NR_OTHERS] = { 0 };
-	const yaml_node_pair_t *pair;
+	static const struct yaml_keys of_scope = { find_key, set_key };
+	unsigned long lines[YAML_MAX_KEYS];
 	int outer = s->scope;
 
-	/* "defaults:" with nothing but comments below it */
-	if (node->type == YAML_SCALAR_NODE && !node->data.scalar.length)
-		return;
-	if (node->type != YAML_MAPPING_NODE) {
-		complain(s, line_of(node), "lines 'key: value' are needed");
-		return;
-	}
+	_Static_assert(CONFIG_NR_KEYS + NR_OTHERS <= YAML_MAX_KEYS, "a line for each key");
 	s->scope = scope;
-	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
-		read_pair(s, yaml_document_get_node(&s->doc, pair->key),
-			  yaml_document_get_node(&s->doc, pair->value), seen);
+	yaml_mapping(&s->f, node, &of_scope, lines);
 	if (scope == DEFAULTS)
-		memcpy(s->lines, seen, sizeof(s->lines));
+		memcpy(s->lines, lines, sizeof(s->lines));
 	s->scope = outer;
 }
 
-static void read_text(struct source *s, FILE *f, int scope)
+/* The outermost mapping: its kind was set when the file was opened. */
+static void read_root(struct yaml_file *f, const yaml_node_t *root)
 {
-	yaml_document_t more;
-	const yaml_node_t *root;
-	yaml_parser_t parser;
-
-	if (!yaml_parser_initialize(&parser)) {
-		complain(s, 0, "no memory");
-		return;
-	}
-	yaml_parser_set_input_file(&parser, f);
-	if (!yaml_parser_load(&parser, &s->doc)) {
-		complain(s, parser.problem_mark.line + 1, "%s",
-			 parser.problem ? parser.problem : "cannot be read");
-		goto out;
-	}
-	root = yaml_document_get_root_node(&s->doc);
-	if (root)
-		read_mapping(s, root, scope);
-	yaml_document_delete(&s->doc);
-	/* A second document would go unread. */
-	if (root && !s->errors) {
-		if (!yaml_parser_load(&parser, &more)) {
-			complain(s, parser.problem_mark.line + 1, "%s",
-				 parser.problem ? parser.problem : "cannot be read");
-			goto out;
-		}
-		root = yaml_document_get_root_node(&more);
-		if (root)
-			complain(s, line_of(root), "a second document");
-		yaml_document_delete(&more);
-	}
-out:
-	yaml_parser_delete(&parser);
+	read_mapping(source_of(f), root, source_of(f)->scope);
 }
 
 /* ----------------------------------------------------------- files ------- */
-
-/* Only what root alone could have written; for others' checks, they themselves. */
-static int trusted(struct source *s, int fd, mode_t type, off_t max)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		complain(s, 0, "%s", strerror(errno));
-	else if ((st.st_mode & S_IFMT) != type)
-		complain(s, 0, "not a regular %s", type == S_IFDIR ? "folder" : "file");
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		complain(s, 0, "is owned by uid %u, not by root", st.st_uid);
-	else if (st.st_mode & 022)
-		complain(s, 0, "others than its owner may write to it");
-	else if (max && st.st_size > max)
-		complain(s, 0, "is longer than %d bytes", MAX_FILE);
-	else
-		return 1;
-	return 0;
-}
-
-/* A file that is not there is one that says nothing. */
-static void read_file(struct source *s, int scope, int must_exist)
-{
-	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	FILE *f;
-
-	if (fd < 0) {
-		if (must_exist || errno != ENOENT)
-			complain(s, 0, "%s", strerror(errno));
-		return;
-	}
-	if (!trusted(s, fd, S_IFREG, MAX_FILE)) {
-		close(fd);
-		return;
-	}
-	f = fdopen(fd, "r");
-	if (!f) {
-		complain(s, 0, "%s", strerror(errno));
-		close(fd);
-		return;
-	}
-	read_text(s, f, scope);
-	fclose(f);
-}
 
 static void check_ceilings(struct source *s)
 {
@@ -535,7 +379,7 @@ static void check_ceilings(struct source *s)
 		if (c->defaults.n[k] <= c->ceilings.n[k])
 			continue;
 		if (s->lines[k])
-			complain(s, s->lines[k], "%s: the default is above the ceiling",
+			yaml_complain(&s->f, s->lines[k], "%s: the default is above the ceiling",
 				 keys[k].name);
 		else
 			c->defaults.n[k] = c->ceilings.n[k];
@@ -545,7 +389,9 @@ static void check_ceilings(struct source *s)
 static unsigned int read_provider(const char *file, struct config *c, int must_exist,
 				  config_report_t report)
 {
-	struct source s = { .path = file, .report = report, .config = c };
+	struct source s = {
+		.f = { .path = file, .report = report }, .scope = PROVIDER, .config = c,
+	};
 	int k;
 
 	memset(c, 0, sizeof(*c));
@@ -555,19 +401,21 @@ static unsigned int read_provider(const char *file, struct config *c, int must_e
 		c->defaults.n[k] = keys[k].def;
 		c->ceilings.n[k] = keys[k].ceiling;
 	}
-	read_file(&s, PROVIDER, must_exist);
+	yaml_read(&s.f, must_exist, read_root);
 	check_ceilings(&s);
-	return s.errors;
+	return s.f.errors;
 }
 
 static unsigned int read_tenant(const char *file, struct config *c, struct settings *ret,
 				config_report_t report)
 {
-	struct source s = { .path = file, .report = report, .config = c, .settings = ret };
+	struct source s = {
+		.f = { .path = file, .report = report }, .scope = TENANT, .config = c, .settings = ret,
+	};
 
 	*ret = c->defaults;
-	read_file(&s, TENANT, 1);
-	return s.errors;
+	yaml_read(&s.f, 1, read_root);
+	return s.f.errors;
 }
 
 /* The length of NAME if @file is NAME.conf, 0 if it is none of ours. */
@@ -579,7 +427,7 @@ static size_t name_length(const char *file)
 }
 
 /* Returns errors that are not this tenant's alone. */
-static unsigned int add_tenant(struct config *c, struct source *dir, const char *file)
+static unsigned int add_tenant(struct config *c, struct yaml_file *dir, const char *file)
 {
 	size_t len = name_length(file);
 	struct tenant_config *t;
@@ -603,32 +451,32 @@ static unsigned int add_tenant(struct config *c, struct source *dir, const char 
 	free(path);
 	return 0;
 no_memory:
-	complain(dir, 0, "no memory");
+	yaml_complain(dir, 0, "no memory");
 	return 1;
 }
 
 static unsigned int read_tenants(const char *path, struct config *c, config_report_t report)
 {
-	struct source s = { .path = path, .report = report };
+	struct yaml_file f = { .path = path, .report = report };
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
 	DIR *dir;
 
 	if (fd < 0) {
 		if (errno != ENOENT)
-			complain(&s, 0, "%s", strerror(errno));
-		return s.errors;
+			yaml_complain(&f, 0, "%s", strerror(errno));
+		return f.errors;
 	}
-	dir = trusted(&s, fd, S_IFDIR, 0) ? fdopendir(fd) : NULL;
+	dir = yaml_trusted(&f, fd, S_IFDIR) ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close(fd);
 		return 1;
 	}
 	while ((entry = readdir(dir)))
-		if (add_tenant(c, &s, entry->d_name))
+		if (add_tenant(c, &f, entry->d_name))
 			break;
 	closedir(dir);
-	return s.errors;
+	return f.errors;
 }
 
 /* @name beside @file */
@@ -751,8 +599,8 @@ void config_free(struct config *c)
 	for (i = 0; i < c->nr_tenants; i++)
 		free(c->tenants[i].name);
 	free(c->tenants);
-	free_list(c->users);
-	free_list(c->denied);
+	config_free_users(c->users);
+	config_free_users(c->denied);
 	memset(c, 0, sizeof(*c));
 }
 

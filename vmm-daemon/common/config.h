@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/yaml_file.h"
+
 #define CONFIG_FILE		"/etc/kvm-split/kvm-split.conf"
 #define CONFIG_TENANTS		"tenants.d"	/* beside the provider's file */
 #define CONFIG_FEATURE_WORDS	32		/* KSPLIT_NR_CPU_WORDS */
@@ -62,8 +64,6 @@ struct config {
 	size_t nr_tenants;
 };
 
-typedef void (*config_report_t)(const char *line);
-
 /**
  * typedef config_member_t - is the user in question in a group?
  * @group:	name
@@ -81,6 +81,8 @@ const struct settings *config_settings(const struct config *c, const char *name)
 int config_has_tenant(const struct config *c, const char *name);
 int config_allows(const struct config *c, const char *name, config_member_t is_member,
 		  const void *context);
+void config_users(struct yaml_file *f, const char *key, const yaml_node_t *node, char ***list);
+void config_free_users(char **list);
 const char *config_feature_name(unsigned int bit);
 
 #endif /* KSPLIT_CONFIG_H */
