@@ -59,7 +59,13 @@ static int64_t parse_tenants(const char *text)
 	return count(text, 1, 448);	/* the kernel has 512, users who wait included */
 }
 
-static int64_t parse_memory(const char *text)
+/**
+ * config_parse_size() - a size with its unit
+ * @text:	at least 1M, with K, M, G or T; or "unlimited"
+ *
+ * Return: bytes, CONFIG_NO_LIMIT, or -1: that is no size.
+ */
+int64_t config_parse_size(const char *text)
 {
 	static const char units[] = "KMGT";
 	size_t len = strlen(text);
@@ -121,7 +127,7 @@ static const struct {
 		"a number from 1 to 255", 64, TENANT_UIDS - 1 },
 	[CONFIG_MAX_VCPUS] = { "max-vcpus", DEFAULTS | CEILINGS | TENANT, parse_vcpus,
 		"a number from 1 to 65536", 512, 65536 },
-	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, parse_memory,
+	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, config_parse_size,
 		"a size (at least 1M; with K, M, G or T) or unlimited",
 		CONFIG_NO_LIMIT, CONFIG_NO_LIMIT },
 	[CONFIG_NESTED] = { "nested", DEFAULTS | CEILINGS | TENANT, parse_yes,
@@ -274,7 +280,7 @@ void config_free_users(char **list)
 void config_users(struct yaml_file *f, const char *key, const yaml_node_t *node, char ***list)
 {
 	config_free_users(*list);
-	*list = calloc(YAML_MAX_LIST + 1, sizeof(**list));
+	*list = calloc(yaml_length(node) + 1, sizeof(**list));
 	if (*list)
 		yaml_list(f, key, node, add_user, *list);
 	else
@@ -631,8 +637,16 @@ int config_has_tenant(const struct config *c, const char *name)
 	return config_settings(c, name) != &c->defaults;
 }
 
-/* 1, 0, or -1: it depends on a group of which is_member() cannot tell. */
-static int in_list(char *const *list, const char *name, config_member_t is_member,
+/**
+ * config_in_list() - is a user among these?
+ * @list:	of config_users()
+ * @name:	user
+ * @is_member:	tells of which groups the user is a member
+ * @context:	for @is_member
+ *
+ * Return: 1, 0, or -1: it depends on a group of which @is_member cannot tell.
+ */
+int config_in_list(char *const *list, const char *name, config_member_t is_member,
 		   const void *context)
 {
 	int r, unsure = 0;
@@ -662,7 +676,7 @@ static int in_list(char *const *list, const char *name, config_member_t is_membe
 int config_allows(const struct config *c, const char *name, config_member_t is_member,
 		  const void *context)
 {
-	if (c->denied && in_list(c->denied, name, is_member, context))
+	if (c->denied && config_in_list(c->denied, name, is_member, context))
 		return 0;
-	return !c->users || in_list(c->users, name, is_member, context) > 0;
+	return !c->users || config_in_list(c->users, name, is_member, context) > 0;
 }

@@ -83,6 +83,9 @@ int config_allows(const struct config *c, const char *name, config_member_t is_m
 		  const void *context);
 void config_users(struct yaml_file *f, const char *key, const yaml_node_t *node, char ***list);
 void config_free_users(char **list);
+int config_in_list(char *const *list, const char *name, config_member_t is_member,
+		   const void *context);
+int64_t config_parse_size(const char *text);
 const char *config_feature_name(unsigned int bit);
 
 #endif /* KSPLIT_CONFIG_H */

@@ -77,6 +77,16 @@ const char *yaml_text(struct yaml_file *f, const char *key, const yaml_node_t *n
 }
 
 /**
+ * yaml_length() - how many elements a list has
+ * @node:	the list; anything else has none
+ */
+size_t yaml_length(const yaml_node_t *node)
+{
+	return node->type == YAML_SEQUENCE_NODE ?
+	       node->data.sequence.items.top - node->data.sequence.items.start : 0;
+}
+
+/**
  * yaml_list() - take each element of a list
  * @f:		the file
  * @key:	whose value it is
@@ -93,7 +103,7 @@ void yaml_list(struct yaml_file *f, const char *key, const yaml_node_t *node, ya
 		yaml_complain(f, yaml_line(node), "%s: a list is needed, as in [ one, two ]", key);
 		return;
 	}
-	if (node->data.sequence.items.top - item > YAML_MAX_LIST) {
+	if (yaml_length(node) > YAML_MAX_LIST) {
 		yaml_complain(f, yaml_line(node), "%s: more than %d", key, YAML_MAX_LIST);
 		return;
 	}

@@ -59,6 +59,7 @@ void __attribute__((format(printf, 3, 4)))
 yaml_complain(struct yaml_file *f, unsigned long line, const char *fmt, ...);
 unsigned long yaml_line(const yaml_node_t *node);
 const char *yaml_text(struct yaml_file *f, const char *key, const yaml_node_t *node);
+size_t yaml_length(const yaml_node_t *node);
 void yaml_list(struct yaml_file *f, const char *key, const yaml_node_t *node, yaml_each_t each,
 	       void *to);
 void yaml_mapping(struct yaml_file *f, const yaml_node_t *node, const struct yaml_keys *keys,
