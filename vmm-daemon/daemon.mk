@@ -27,7 +27,7 @@ $(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config d
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
 
-$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon options spawn yaml_file)
+$(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon members options spawn yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -lkmod
 

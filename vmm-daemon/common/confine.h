@@ -21,5 +21,6 @@ int confine_report(const char *(*thread)(void));
 int confine_ids(uid_t first);
 int confine_capabilities(unsigned long long keep);
 int confine_root(void);
+int confine_files(const char * const *readable);
 
 #endif /* KSPLIT_CONFINE_H */

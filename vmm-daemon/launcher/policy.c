@@ -6,74 +6,23 @@
  * user is refused.
  */
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/daemon.h"
+#include "common/members.h"
 #include "launcher/launcher.h"
-
-#define FEW_GROUPS	64
-#define MANY_GROUPS	(1 << 20)
-
-struct groups {
-	gid_t *ids;
-	int nr;
-};
-
-/* All of a user's groups, however many; -1: they cannot be told. */
-static int find_groups(const char *name, gid_t gid, struct groups *ret)
-{
-	int room = FEW_GROUPS, nr;
-	gid_t *more;
-
-	for (;;) {
-		more = reallocarray(ret->ids, room, sizeof(*ret->ids));
-		if (!more)
-			return -1;
-		ret->ids = more;
-		nr = room;
-		if (getgrouplist(name, gid, ret->ids, &nr) >= 0)
-			break;
-		/* It says how many there are, or nothing new. */
-		room = nr > room ? nr : 2 * room;
-		if (room > MANY_GROUPS)
-			return -1;
-	}
-	ret->nr = nr;
-	return 0;
-}
-
-/*
- * Is the user in this group?  1, 0; -1: the user database does not know the group,
- * and one that the user is in has no name.
- */
-static int is_member(const char *group, const void *context)
-{
-	const struct groups *of = context;
-	struct group *g = getgrnam(group);
-	int i;
-
-	for (i = 0; i < of->nr; i++) {
-		if (g && g->gr_gid == of->ids[i])
-			return 1;
-		if (!g && !getgrgid(of->ids[i]))
-			return -1;
-	}
-	return 0;
-}
 
 /* By users: and deny: */
 static int is_allowed(const char *name, const struct passwd *pw)
 {
-	struct groups groups = { NULL, 0 };
+	struct members groups = { NULL, 0 };
 	int r = 0;
 
-	if (!pw || !find_groups(name, pw->pw_gid, &groups))
-		r = config_allows(&l.config, name, is_member, &groups);
-	free(groups.ids);
+	if (!pw || !members_find(name, pw->pw_gid, &groups))
+		r = config_allows(&l.config, name, members_are_in, &groups);
+	members_free(&groups);
 	return r;
 }
 

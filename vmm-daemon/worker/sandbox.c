@@ -13,11 +13,9 @@
  * thread); the starter's filter is theirs from the beginning.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/confine.h"
@@ -33,15 +31,6 @@
 
 /* Descriptors: one for each vCPU, two for each virtio queue, with room. */
 #define MAX_FILES	16384
-
-/* Since 6.12; the headers may be older. */
-struct landlock_attr {
-	__u64 handled_access_fs;
-	__u64 handled_access_net;
-	__u64 scoped;
-};
-
-#define LANDLOCK_VERSION	1	/* LANDLOCK_CREATE_RULESET_VERSION */
 
 /**
  * sandbox_close_others() - close every inherited descriptor but stdio and two
@@ -78,34 +67,6 @@ static void on_thread(int starter)
 		die(EXIT_OS, "thread %s: no filter: %s", host_thread_name(), strerror(errno));
 }
 
-/*
- * No file, no port, no signal to others, whatever the filters let through: every
- * right that this kernel knows is handled, and no rule gives one.
- */
-static int no_files(void)
-{
-	struct landlock_attr attr = { 0 };
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
-	size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? offsetof(struct landlock_attr, scoped) :
-		      offsetof(struct landlock_attr, handled_access_net);
-	int fd, r;
-
-	if (abi < 0) {
-		/* Not built in, or not chosen at boot. */
-		logm(L_WARNING, "sandbox: no Landlock: %s", strerror(errno));
-		return 0;
-	}
-	attr.handled_access_fs = (1 << (13 + (abi >= 2) + (abi >= 3) + (abi >= 5))) - 1;
-	attr.handled_access_net = 3;
-	attr.scoped = 3;
-	fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (fd < 0)
-		return -1;
-	r = syscall(SYS_landlock_restrict_self, fd, 0);
-	close(fd);
-	return r;
-}
-
 /**
  * sandbox_prepare() - give up what neither starting KVM nor serving needs
  *
@@ -114,6 +75,8 @@ static int no_files(void)
  */
 int sandbox_prepare(void)
 {
+	static const char * const no_folder[] = { NULL };
+
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_MEMLOCK, 0);
 	limit(RLIMIT_MSGQUEUE, 0);
@@ -123,7 +86,7 @@ int sandbox_prepare(void)
 	limit(RLIMIT_SIGPENDING, 0);
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    confine_report(host_thread_name) < 0 || no_files() < 0)
+	    confine_report(host_thread_name) < 0 || confine_files(no_folder) < 0)
 		return -1;
 	host_on_thread(on_thread);
 	return 0;
