@@ -20,7 +20,7 @@ help:
 	@echo 'make deps      install the Debian packages that everything below needs'
 	@echo 'make kernel    build the host kernel: KERNEL=split (default), stock or debug'
 	@echo 'make libkvm    build upstream KVM as a user-space library'
-	@echo 'make daemon    build the worker, the supervisor and the launcher'
+	@echo 'make daemon    build the worker, the supervisor, the launcher and the policy service'
 	@echo 'make image     make the root disk of the testbed'
 	@echo 'make demo      boot a guest in unmodified QEMU on the split kernel, and compare;'
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
@@ -128,10 +128,12 @@ lint: tree
 DAEMONS ?= build/vmm-daemon
 install:
 	install -d $(DESTDIR)/usr/libexec/kvm-split $(DESTDIR)/usr/bin $(DESTDIR)/etc/kvm-split/tenants.d
-	install $(addprefix $(DAEMONS)/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs) $(DESTDIR)/usr/libexec/kvm-split/
+	install $(addprefix $(DAEMONS)/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs \
+		kvm-split-policyd) $(DESTDIR)/usr/libexec/kvm-split/
 	install $(DAEMONS)/kvm-splitctl $(DESTDIR)/usr/bin/
-	install -m 644 scripts/etc/kvm-split.conf $(DESTDIR)/etc/kvm-split/
-	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service)
+	install -m 644 scripts/etc/kvm-split.conf scripts/etc/policy.conf $(DESTDIR)/etc/kvm-split/
+	install -D -m 644 -t $(DESTDIR)/usr/share/kvm-split policy/io.kvmsplit.Policy.varlink
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service scripts/units/*.socket)
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 docs/man/kvm-splitctl.1
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 $(wildcard docs/man/*.5)
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard docs/man/*.8)

@@ -31,6 +31,8 @@ $(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine 
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -lkmod
 
+include $(ROOT)/policy/policy.mk
+
 CTL_OBJS := $(call objs_of,ctl)
 $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	@mkdir -p $(@D)
