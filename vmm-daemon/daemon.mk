@@ -39,7 +39,8 @@ $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(call say,HOSTCC)
 	$(Q)$(hcc)
 
-$(O)/kvm-splitctl: $(CTL_OBJS) $(call common,config daemon options yaml_file)
+$(O)/kvm-splitctl: $(CTL_OBJS) $(POLICY_LIB) $(call policy_objs,wire/client) \
+		$(call common,backoff config daemon members options yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 

@@ -49,5 +49,9 @@ int cmd_status(int argc, char **argv);
 /* config.c, log.c */
 int cmd_config(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int log_of_unit(const char *unit, int argc, char **argv);
+
+/* policy.c */
+int cmd_policy(int argc, char **argv);
 
 #endif /* KSPLIT_CTL_H */

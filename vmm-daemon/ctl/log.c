@@ -12,9 +12,10 @@
 #include "common/daemon.h"
 #include "ctl.h"
 
-int cmd_log(int argc, char **argv)
+/* journalctl with @argv's options, the units of the tenant that is left or @unit. */
+static int run(int argc, char **argv, const char *unit)
 {
-	char *args[16], unit[512];
+	char *args[16], of_tenant[512];
 	int c, n = 0;
 
 	args[n++] = "journalctl";
@@ -30,14 +31,17 @@ int cmd_log(int argc, char **argv)
 		if (n > 8)
 			return EXIT_USAGE;
 	}
-	if (argc - optind > 1)
+	if (argc - optind > !unit)
 		return EXIT_USAGE;
 	if (as_json)
 		args[n++] = "--output=json";
 	if (optind < argc) {
-		unit_name(argv[optind], unit, sizeof(unit));
+		unit_name(argv[optind], of_tenant, sizeof(of_tenant));
+		unit = of_tenant;
+	}
+	if (unit) {
 		args[n++] = "--unit";
-		args[n++] = unit;
+		args[n++] = (char *)unit;
 	} else {
 		args[n++] = "--unit=kvm-split-launcher.service";
 		args[n++] = "--unit=kvm-vmmd@*.service";
@@ -47,4 +51,14 @@ int cmd_log(int argc, char **argv)
 	fprintf(stderr, "kvm-splitctl: journalctl: %s; without systemd the launcher's "
 		"standard error has the log\n", strerror(errno));
 	return EXIT_OS;
+}
+
+int cmd_log(int argc, char **argv)
+{
+	return run(argc, argv, NULL);
+}
+
+int log_of_unit(const char *unit, int argc, char **argv)
+{
+	return run(argc, argv, unit);
 }

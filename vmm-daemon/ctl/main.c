@@ -30,6 +30,13 @@ static const char usage[] =
 "  config check [FILE]  mistakes in the configuration\n"
 "  log [-f] [-n N] [TENANT]\n"
 "                       what the daemons logged\n"
+"  policy test --op OP [--rules FILE] [--tenant-rules FILE] [FACT]...\n"
+"                       what files of rules say to a request, and why\n"
+"  policy explain --op OP [--socket PATH] [FACT]...\n"
+"                       what the policy service says to it, and why; a FACT is\n"
+"                       --tenant, --domain, --exe, --unit, --vms, --vcpus or --memory\n"
+"  policy log [-f] [-n N]\n"
+"                       what it decided\n"
 "\n"
 "  --json               print JSON\n"
 "  --help               show this text\n"
@@ -46,6 +53,7 @@ static const struct {
 	{ "top", cmd_top, 1 },
 	{ "config", cmd_config, 0 },
 	{ "log", cmd_log, 0 },
+	{ "policy", cmd_policy, 0 },
 };
 
 static int run(int argc, char **argv)
