@@ -129,9 +129,10 @@ DAEMONS ?= build/vmm-daemon
 install:
 	install -d $(DESTDIR)/usr/libexec/kvm-split $(DESTDIR)/usr/bin $(DESTDIR)/etc/kvm-split/tenants.d
 	install $(addprefix $(DAEMONS)/, kvm-split-launcher kvm-vmmd kvm-vmm kvm-split-statfs \
-		kvm-split-policyd) $(DESTDIR)/usr/libexec/kvm-split/
+		kvm-split-policyd kvm-split-libvirt-hook) $(DESTDIR)/usr/libexec/kvm-split/
 	install $(DAEMONS)/kvm-splitctl $(DESTDIR)/usr/bin/
 	install -m 644 scripts/etc/kvm-split.conf scripts/etc/policy.conf $(DESTDIR)/etc/kvm-split/
+	install -D scripts/etc/libvirt-hook $(DESTDIR)/etc/libvirt/hooks/qemu.d/kvm-split
 	install -D -m 644 -t $(DESTDIR)/usr/share/kvm-split policy/io.kvmsplit.Policy.varlink
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system $(wildcard scripts/units/*.service scripts/units/*.socket)
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 docs/man/kvm-splitctl.1

@@ -24,4 +24,10 @@ $(O)/kvm-split-policyd: $(POLICYD_OBJS) $(POLICY_LIB) \
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
-daemon: $(O)/kvm-split-policyd
+# What libvirt calls.
+$(O)/kvm-split-libvirt-hook: $(call policy_objs,hook/hook hook/domain policy wire/wire wire/message \
+		wire/client) $(call common,backoff daemon options)
+	$(call say,LINK)
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -ljansson -lexpat
+
+daemon: $(O)/kvm-split-policyd $(O)/kvm-split-libvirt-hook
