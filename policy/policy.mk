@@ -5,7 +5,8 @@
 P := $(ROOT)/policy
 
 policy_objs = $(patsubst %,$(O)/policy/%.o,$(1))
-POLICY_LIB := $(call policy_objs,policy wire/wire wire/message rules/file rules/rules arbiter/arbiter)
+POLICY_LIB := $(call policy_objs,policy wire/wire wire/message rules/file rules/rules rules/groups \
+	arbiter/arbiter)
 POLICYD_OBJS := $(patsubst $(P)/%.c,$(O)/policy/%.o,$(wildcard $(P)/policyd/*.c))
 
 $(O)/policy/%.o: $(P)/%.c $(D)/flags.mk $(ROOT)/VERSION

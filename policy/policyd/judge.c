@@ -4,12 +4,9 @@
  *
  * Invariant: a file with a mistake changes nothing.
  */
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/daemon.h"
-#include "common/members.h"
 #include "policy/policyd/policyd.h"
 
 /**
@@ -41,7 +38,8 @@ int judge_load(void)
 
 static void add_line(const char *line, void *to)
 {
-	json_array_append_new(to, json_string(line));
+	if (json_array_size(to) < MAX_TRACE)
+		json_array_append_new(to, json_string(line));
 }
 
 /**
@@ -52,16 +50,7 @@ static void add_line(const char *line, void *to)
  */
 void judge_opinion(const struct request *q, json_t *trace, struct opinion *ret)
 {
-	struct members groups = { NULL, 0 };
-	const struct rules_context context = {
-		members_are_in, &groups, trace ? add_line : NULL, trace,
-	};
-	const struct passwd *pw = rules_names_group(&p.rules) ? getpwnam(q->tenant) : NULL;
-
-	if (pw && members_find(q->tenant, pw->pw_gid, &groups))
-		members_free(&groups);
-	rules_opinion(&p.rules, q, &context, ret);
-	members_free(&groups);
+	rules_ask(&p.rules, q, trace ? add_line : NULL, trace, ret);
 }
 
 /**

@@ -21,6 +21,7 @@
 #define MAX_PER_USER	8	/* of them, root's are not counted */
 #define KEPT_FOR_ROOT	16	/* of them */
 #define MAX_PER_TENANT	8	/* questions to one tenant's service at one time */
+#define MAX_TRACE	100	/* lines of Explain: a message has WIRE_MAX bytes */
 #define ANSWER_MS	1000	/* that a tenant's service has */
 #define PATIENCE_MS	30000	/* with an asker that neither asks nor reads */
 

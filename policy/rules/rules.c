@@ -123,7 +123,8 @@ void rules_opinion(const struct rules *r, const struct request *q,
 			      policy_verdict_name(rule->verdict));
 			return;
 		}
-		trace(r, rule->line, context, "does not match: %s", failed);
+		if (rule->ops & 1u << q->op)
+			trace(r, rule->line, context, "does not match: %s", failed);
 	}
 	trace(r, 0, context, "no rule matches: %s", policy_verdict_name(r->def));
 	if (r->kind == RULES_TENANT)

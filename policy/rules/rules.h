@@ -58,7 +58,7 @@ struct rules {
 };
 
 /**
- * typedef rules_trace_t - told of each rule that was looked at
+ * typedef rules_trace_t - told of each rule on this kind of decision
  * @line:	"FILE:LINE: what it came to"
  * @context:	of rules_opinion()
  */
@@ -83,6 +83,8 @@ int rules_load(const char *file, enum rules_kind kind, int must_exist, struct ru
 void rules_free(struct rules *r);
 void rules_opinion(const struct rules *r, const struct request *q,
 		   const struct rules_context *context, struct opinion *ret);
+void rules_ask(const struct rules *r, const struct request *q, rules_trace_t trace, void *to,
+	       struct opinion *ret);
 struct arbitration rules_arbitration(const struct rules *r, enum policy_op op);
 int rules_names_group(const struct rules *r);
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
-#include "common/members.h"
 #include "ctl.h"
 #include "policy/rules/rules.h"
 #include "policy/wire/client.h"
@@ -156,20 +155,6 @@ static void add_line(const char *line, void *to)
 	json_array_append_new(to, json_text(line));
 }
 
-/* Of a file; a tenant without one says nothing. */
-static void opinion_of(const struct rules *r, const struct request *q, json_t *trace,
-		       struct opinion *ret)
-{
-	const struct passwd *pw = getpwnam(q->tenant);
-	struct members groups = { NULL, 0 };
-	const struct rules_context context = { members_are_in, &groups, add_line, trace };
-
-	if (pw && members_find(q->tenant, pw->pw_gid, &groups))
-		members_free(&groups);
-	rules_opinion(r, q, &context, ret);
-	members_free(&groups);
-}
-
 static json_t *decide(const struct rules *provider, const struct rules *tenant,
 		      const struct request *q)
 {
@@ -178,9 +163,9 @@ static json_t *decide(const struct rules *provider, const struct rules *tenant,
 	struct opinion p, t = { .max_vcpus = POLICY_NO_LIMIT, .max_memory = POLICY_NO_LIMIT };
 	struct decision d;
 
-	opinion_of(provider, q, trace, &p);
+	rules_ask(provider, q, add_line, trace, &p);
 	if (tenant && arbiter_asks_tenant(&how, &p))
-		opinion_of(tenant, q, trace, &t);
+		rules_ask(tenant, q, add_line, trace, &t);
 	arbiter_decide(&how, &p, &t, &d);
 	arbiter_limits(q, &d);
 	answer = message_decision(&d);

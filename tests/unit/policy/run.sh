@@ -104,6 +104,7 @@ rules:
 - { on: vm-start, if: { domain: [ big ] }, do: deny, why: too big }
 - { on: vm-create, if: { vcpus-over: 4 }, do: deny }
 - { on: vm-create, do: allow, max-memory: 1G }
+- { on: vm-restore, if: { tenant: [ "@bin" ] }, do: deny, why: of that group }
 END
 echo "policy-socket: $dir/tenant" > "$dir/tenants.d/root.conf"
 : > "$dir/kvm-split.conf"
@@ -119,6 +120,7 @@ check 'no rule' decided 'allow, by provider: no rule' vm-restore
 check 'refused' decided "deny, by provider ($dir/policy.conf:4)" vm-create --vcpus 5
 check 'allowed' decided "allow, by provider ($dir/policy.conf:5)" vm-create --vcpus 4 --memory 1G
 check 'too large' decided 'deny, by provider: more memory than max-memory' vm-create --memory 2G
+check 'groups that nobody knows' decided 'deny, by provider: of that group' vm-restore --tenant no-such-user
 check 'no tenant is asked' decided 'deny, by provider: too big' vm-start --domain big
 check 'no service' decided 'deny, by tenant: the tenant' save
 check 'JSON' says '"verdict": "deny"' explain save --json

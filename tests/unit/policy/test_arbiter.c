@@ -12,7 +12,7 @@
 #include "common/array_size.h"
 #include "files.h"
 
-#define PAIRS	3000	/* of files */
+#define PAIRS	2000	/* of files */
 
 /* --------------------------------------------------------- the table ----- */
 

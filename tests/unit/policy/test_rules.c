@@ -212,8 +212,7 @@ START_TEST(trace)
 	struct opinion o;
 
 	rules_opinion(&r, &small, &context, &o);
-	ck_assert_str_eq(lines, "rules.conf:2: does not match: on\n"
-				"rules.conf:3: does not match: domain\n"
+	ck_assert_str_eq(lines, "rules.conf:3: does not match: domain\n"
 				"rules.conf:4: matches: allow\n");
 	ck_assert_str_eq(o.file, "rules.conf");
 	ck_assert_str_eq(o.reason, "all may");
