@@ -358,7 +358,7 @@ START_TEST(nested_vmx)
 	char command[64];
 	int i;
 
-	strcpy(root, "/tmp/params.XXXXXX");
+	memcpy(root, "/tmp/params.XXXXXX", sizeof("/tmp/params.XXXXXX"));
 	ck_assert_ptr_nonnull(mkdtemp(root));
 	for (i = 0; i < NR_FILES && h->file[i].path; i++)
 		make_file(h->file[i].path, h->file[i].text);
