@@ -138,6 +138,7 @@ install:
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 docs/man/kvm-splitctl.1
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 $(wildcard docs/man/*.5)
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(wildcard docs/man/*.8)
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/kvm-split docs/grafana.json
 	install -D -m 644 -t $(DESTDIR)/usr/share/bash-completion/completions scripts/completion/kvm-splitctl
 
 deb: daemon

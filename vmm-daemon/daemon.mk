@@ -44,7 +44,8 @@ $(O)/kvm-splitctl: $(CTL_OBJS) $(POLICY_LIB) $(call policy_objs,wire/client) \
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
-# KVM's counters for kvm_stat(1).
+# KVM's counters, for kvm_stat(1) and as metrics.
+$(O)/kvm-splitctl: $(O)/statfs/counters.o
 STATFS_OBJS := $(call objs_of,statfs)
 $(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	@mkdir -p $(@D)

@@ -43,13 +43,15 @@ int cmd_stats(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 
 /* status.c */
+json_t *tenants_of(const json_t *host);
 int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 
-/* config.c, log.c */
+/* config.c, log.c, metrics.c */
 int cmd_config(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int log_of_unit(const char *unit, int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 
 /* policy.c */
 int cmd_policy(int argc, char **argv);

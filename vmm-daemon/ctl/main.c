@@ -27,6 +27,7 @@ static const char usage[] =
 "  status VM            one virtual machine, by the process id of its worker\n"
 "  stats                counters of the stub, and exits by their reasons\n"
 "  top [-d S] [-n N]    busiest virtual machines every S seconds, N times\n"
+"  metrics              all of this in the text format of Prometheus\n"
 "  config check [FILE]  mistakes in the configuration\n"
 "  log [-f] [-n N] [TENANT]\n"
 "                       what the daemons logged\n"
@@ -51,6 +52,7 @@ static const struct {
 	{ "status", cmd_status, 1 },
 	{ "stats", cmd_stats, 1 },
 	{ "top", cmd_top, 1 },
+	{ "metrics", cmd_metrics, 1 },
 	{ "config", cmd_config, 0 },
 	{ "log", cmd_log, 0 },
 	{ "policy", cmd_policy, 0 },

@@ -90,7 +90,13 @@ static void add(json_t *row, const char *key, json_int_t more)
 	json_object_set_new(row, key, json_integer(number(row, key) + more));
 }
 
-static json_t *tenants_of(const json_t *host)
+/**
+ * tenants_of() - users with a supervisor or workers
+ * @host:	of host_scan()
+ *
+ * Return: an array of objects, with sums of what their workers have.
+ */
+json_t *tenants_of(const json_t *host)
 {
 	json_t *rows = json_array(), *p;
 	size_t i;
