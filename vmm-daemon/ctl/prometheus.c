@@ -82,6 +82,8 @@ static const struct family {
 		"Entries taken from the stub's own EPTs." },
 	{ "kvmsplit_vmreads_total", COUNTER, "counters", "vmreads", 0, "VMREADs." },
 	{ "kvmsplit_vmwrites_total", COUNTER, "counters", "vmwrites", 0, "VMWRITEs." },
+	{ "kvmsplit_doorbells_total", COUNTER, "counters", "doorbells", 0,
+		"Writes to ports that the stub answered with a signal." },
 	{ "kvmsplit_exits_by_reason_total", COUNTER, "exits", "count", 0, "VM exits by reason." },
 	{ "kvmsplit_exits_by_reason_ring0_total", COUNTER, "exits", "ring0", 0,
 		"VM exits that the stub handled, by reason." },
