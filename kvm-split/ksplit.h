@@ -26,7 +26,6 @@
 #ifndef KSPLIT_H
 #define KSPLIT_H
 
-#include <linux/hashtable.h>
 #include <linux/kvm_host.h>
 
 #include <asm/vmx.h>

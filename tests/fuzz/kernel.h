@@ -209,6 +209,8 @@ typedef struct { long long n; } atomic64_t;
 struct kref { int n; };
 struct mutex { int unused; };
 struct xarray { int unused; };
+
+#define DECLARE_HASHTABLE(name, bits)	void *name[1 << (bits)]
 struct mmu_notifier { int unused; };
 struct cpumask { int unused; };
 struct fpu_guest { int unused; };
