@@ -10,9 +10,10 @@
 /*
  * Guests with the in-kernel irqchip; edi is how often, esi the other vCPU's APIC
  * id, or in how many ticks of the TSC a timer is due.  They end with an OUT to port 0x10.
- * Interrupt VECTOR comes to "eoi".
+ * Interrupt VECTOR comes to "eoi", which counts it; another one would be nobody's.
  */
 #define VECTOR		"0x21"
+#define COUNTED		0x2004u
 #define APIC_WRITE(msr, low)						\
 	"mov $" msr ", %ecx\n mov " low ", %eax\n wrmsr\n"
 /* x2APIC mode, enabled, the timer in TSC-deadline mode, port 0x11: ready. */
@@ -48,12 +49,30 @@ asm(".pushsection .rodata\n .code16\n"
     "	mov $0x6e0, %ecx\n wrmsr\n"
     "	sti\n hlt\n cli\n"
     "	incl 0x2000\n jmp 1b\n"
-    "eoi:	xor %edx, %edx\n" APIC_WRITE("0x80b", "$0")
-    "	iret\n"
+    "masked:" APIC_START
+    "1:	sti\n cli\n"
+    "	xor %edx, %edx\n" APIC_WRITE("0x83f", "$" VECTOR)	/* an IPI to itself */
+    "	rdtsc\n mov %eax, %ebx\n"
+    "2:	rdtsc\n sub %ebx, %eax\n cmp %esi, %eax\n jb 2b\n"
+    "	out %al, $0x12\n"
+    "	sti\n nop\n cli\n"
+    "	out %al, $0x10\n jmp 1b\n"
+    "flood:" APIC_START
+    "1:	mov %esi, %edx\n" APIC_WRITE("0x830", "$" VECTOR)
+    "	jmp 1b\n"
+    "flooded:" APIC_START
+    "	sti\n"
+    "1:	in $0x21, %al\n dec %edi\n jnz 1b\n"
+    "	cli\n out %al, $0x10\n"
+    "eoi:	push %eax\n push %ecx\n push %edx\n"
+    "	xor %edx, %edx\n" APIC_WRITE("0x80b", "$0")
+    "	incl 0x2004\n"
+    "	pop %edx\n pop %ecx\n pop %eax\n iret\n"
+    "stray:	out %al, $0x13\n"
     "irqchip_guests_end:\n"
     ".code64\n .popsection");
-extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], metronome[], eoi[];
-extern const uint8_t irqchip_guests_end[];
+extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], metronome[], masked[];
+extern const uint8_t flood[], flooded[], eoi[], stray[], irqchip_guests_end[];
 
 void set_cpuid(const struct vm *m)
 {
@@ -89,10 +108,14 @@ void irqchip_vm(struct vm *m)
 {
 	/* A halted vCPU sleeps at once: polling would cost what chance has it. */
 	struct kvm_enable_cap no_polling = { .cap = KVM_CAP_HALT_POLL };
-	uint16_t vector[2] = { (uint16_t)(CODE + (eoi - irqchip_guests)), 0 };
+	uint16_t vector[2] = { (uint16_t)(CODE + (stray - irqchip_guests)), 0 };
+	int i;
 
 	vm_open(m);
 	vm_memory(m, irqchip_guests, irqchip_guests_end - irqchip_guests);
+	for (i = 0; i < 256; i++)
+		memcpy(m->ram + i * 4, vector, sizeof(vector));
+	vector[0] = CODE + (eoi - irqchip_guests);
 	memcpy(m->ram + 0x21 * 4, vector, sizeof(vector));
 	CHECK(ioctl(m->vm, KVM_CREATE_IRQCHIP, 0) == 0);
 	CHECK(ioctl(m->vm, KVM_ENABLE_CAP, &no_polling) == 0);
@@ -200,6 +223,11 @@ void test_cr8(unsigned long n)
 	run_tpr(&m, cr8, n);
 }
 
+static uint32_t counted(const struct vm *m)
+{
+	return *(volatile uint32_t *)(m->ram + COUNTED);
+}
+
 /* A port that KVM itself answers. */
 void test_port(unsigned long n)
 {
@@ -248,6 +276,62 @@ void test_ipi(unsigned long n)
 	run_to(&other, 0x11);
 	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
 	run_to(&m, 0x10);
+	printf("%s: ok %lu\n", test, n);
+}
+
+/*
+ * A guest with interrupts off gets none, whatever the host gets meanwhile; it gets it when
+ * it turns them on.
+ */
+void test_masked(unsigned long n)
+{
+	unsigned long i;
+	struct vm m;
+
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, masked, 0, 20000000);
+	run_to(&m, 0x11);
+	for (i = 0; i < n; i++) {
+		run_to(&m, 0x12);
+		CHECK(counted(&m) == i);
+		run_to(&m, 0x10);
+		CHECK(counted(&m) == i + 1);
+	}
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* One vCPU sends what it can, the other exits all the time: it gets nothing else. */
+void test_flood(unsigned long n)
+{
+	struct vm m, other;
+	pthread_t thread;
+
+	irqchip_vm(&m);
+	other = m;
+	irqchip_vcpu(&m, 0, flooded, n, 0);
+	irqchip_vcpu(&other, 1, flood, 0, 0);
+	run_to(&m, 0x11);
+	run_to(&other, 0x11);
+	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
+	run_to(&m, 0x10);
+	CHECK(counted(&m));
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* HLT does not exit: what wakes the guest is its own interrupt, and never the host's. */
+void test_rest(unsigned long n)
+{
+	struct kvm_enable_cap no_exits = {
+		.cap = KVM_CAP_X86_DISABLE_EXITS, .args[0] = KVM_X86_DISABLE_EXITS_HLT,
+	};
+	struct vm m;
+
+	irqchip_vm(&m);
+	CHECK(ioctl(m.vm, KVM_ENABLE_CAP, &no_exits) == 0);
+	irqchip_vcpu(&m, 0, tick, n, 5000000);
+	run_to(&m, 0x11);
+	run_to(&m, 0x10);
+	CHECK(counted(&m) == n);
 	printf("%s: ok %lu\n", test, n);
 }
 
