@@ -14,7 +14,7 @@ HEAVY := scripts/heavy
 export KERNEL SUITE
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image demo check check-debug check-hosts check-virsh check-guests check-deb soak fuzz selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image emulator demo check check-debug check-hosts check-virsh check-guests check-deb soak fuzz selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -22,6 +22,7 @@ help:
 	@echo 'make libkvm    build upstream KVM as a user-space library'
 	@echo 'make daemon    build the worker, the supervisor, the launcher and the policy service'
 	@echo 'make image     make the root disk of the testbed'
+	@echo 'make emulator  build the one with APIC virtualization (EMULATOR=3.0), which some tests use'
 	@echo 'make demo      boot a guest in unmodified QEMU on the split kernel, and compare;'
 	@echo '               KERNEL=stock: in-tree KVM; DEMO_APPEND=... : more words for its command line'
 	@echo 'make check     run the unit tests and the system tests; TESTS=... : only those'
@@ -70,6 +71,9 @@ daemon: libkvm
 image: deps
 	@scripts/make-image
 	@scripts/make-guest
+
+emulator: deps
+	@scripts/make-bochs
 
 demo: kernels image
 	@[ '$(KERNEL)' = stock ] || [ ! -e vmm-daemon/Makefile ] || $(MAKE) --no-print-directory daemon
