@@ -262,20 +262,29 @@ void test_due(unsigned long n)
 	timer_in(n, 0);
 }
 
+/* Runs a vCPU's guest to its end beside another one's, which has none. */
+static void run_beside(struct vm *m, const uint8_t *guest, unsigned long n, uint32_t esi,
+		       const uint8_t *others)
+{
+	static struct vm other;
+	pthread_t thread;
+
+	irqchip_vm(m);
+	other = *m;
+	irqchip_vcpu(m, 0, guest, n, esi);
+	irqchip_vcpu(&other, 1, others, 0, 0);
+	run_to(m, 0x11);
+	run_to(&other, 0x11);
+	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
+	run_to(m, 0x10);
+}
+
 /* Two vCPUs wake each other by IPIs, there and back. */
 void test_ipi(unsigned long n)
 {
-	struct vm m, other;
-	pthread_t thread;
+	struct vm m;
 
-	irqchip_vm(&m);
-	other = m;
-	irqchip_vcpu(&m, 0, ping, n, 1);
-	irqchip_vcpu(&other, 1, pong, 0, 0);
-	run_to(&m, 0x11);
-	run_to(&other, 0x11);
-	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
-	run_to(&m, 0x10);
+	run_beside(&m, ping, n, 1, pong);
 	printf("%s: ok %lu\n", test, n);
 }
 
@@ -303,17 +312,9 @@ void test_masked(unsigned long n)
 /* One vCPU sends what it can, the other exits all the time: it gets nothing else. */
 void test_flood(unsigned long n)
 {
-	struct vm m, other;
-	pthread_t thread;
+	struct vm m;
 
-	irqchip_vm(&m);
-	other = m;
-	irqchip_vcpu(&m, 0, flooded, n, 0);
-	irqchip_vcpu(&other, 1, flood, 0, 0);
-	run_to(&m, 0x11);
-	run_to(&other, 0x11);
-	CHECK(pthread_create(&thread, NULL, run_for_ever, &other) == 0);
-	run_to(&m, 0x10);
+	run_beside(&m, flooded, n, 0, flood);
 	CHECK(counted(&m));
 	printf("%s: ok %lu\n", test, n);
 }
