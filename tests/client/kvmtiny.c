@@ -224,6 +224,17 @@ static const struct {
 	{ "balance", test_balance, 0 },
 	{ "msr", test_msr, 0 },
 	{ "churn", test_churn, 32 },
+	{ "pusha", test_pusha, 10000 },
+	{ "tmcct", test_tmcct, 0 },
+	{ "ioapic", test_ioapic, 0x10 + 2 * 49 },
+	{ "rtcmap", test_rtcmap, 276 },
+	{ "synic", test_synic, 0 },
+	{ "emulated", test_emulated, 1 },
+	{ "pitzero", test_pitzero, 0 },
+	{ "farring", test_farring, 0x7fffffff },
+	{ "latechip", test_latechip, 0 },
+	{ "clockend", test_clockend, 0 },
+	{ "gsbase", test_gsbase, 0 },
 };
 
 int main(int argc, char **argv)

@@ -148,4 +148,17 @@ void test_share(unsigned long n);
 void test_passed(unsigned long n);
 void test_balance(unsigned long n);
 
+/* kvmtiny_flaws.c */
+void test_pusha(unsigned long n);
+void test_tmcct(unsigned long n);
+void test_ioapic(unsigned long n);
+void test_rtcmap(unsigned long n);
+void test_synic(unsigned long n);
+void test_emulated(unsigned long n);
+void test_pitzero(unsigned long n);
+void test_farring(unsigned long n);
+void test_latechip(unsigned long n);
+void test_clockend(unsigned long n);
+void test_gsbase(unsigned long n);
+
 #endif /* KVMTINY_H */
