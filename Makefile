@@ -14,7 +14,7 @@ HEAVY := scripts/heavy
 export KERNEL SUITE
 
 .DEFAULT_GOAL := help
-.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image emulator demo check check-debug check-hosts check-virsh check-guests check-deb soak fuzz selftests check-selftests tcb bench install deb lint clean
+.PHONY: help deps tree kernel kernels libkvm libkvm-stubs daemon image emulator demo check check-debug check-hosts check-virsh check-guests check-containment check-deb soak fuzz selftests check-selftests tcb bench install deb lint clean
 
 help:
 	@echo 'make deps      install the Debian packages that everything below needs'
@@ -30,6 +30,7 @@ help:
 	@echo 'make check-hosts   run all of tests/hosts/ on both kernels: settings of hosts and clients; SETTINGS=... : only those'
 	@echo 'make check-virsh   run the tests of unmodified libvirt on a Debian, both kernels; SUITE=trixie: Debian 13'
 	@echo 'make check-guests   run guests of all kinds on both kernels: SMP, devices, migration, nested'
+	@echo 'make check-containment   put known flaws back into KVM, trigger them on both kernels; TESTS=... : only those'
 	@echo 'make soak      a guest with four vCPUs on the split kernel for an hour of its time; SOAK=SECONDS'
 	@echo 'make fuzz      fuzz what decodes hostile bytes (docs/fuzzing.md); TIME=SECONDS for each harness,'
 	@echo '               60 by default; HARNESS=... : only those'
@@ -99,6 +100,15 @@ check-virsh: kernels image
 check-guests: kernels image
 	@$(MAKE) --no-print-directory daemon
 	@tests/guests/run $(TESTS)
+
+# In-tree KVM and libkvm with the flaws are built below build/flawed.
+check-containment: kernels image selftests
+	@$(MAKE) --no-print-directory daemon
+	@tests/containment/trees
+	@scripts/build-kernel flawed
+	@$(HEAVY) flawed-daemon $(MAKE) --no-print-directory -C vmm-daemon O=$(CURDIR)/build/flawed/vmm-daemon \
+		KSRC=$(CURDIR)/build/flawed/linux-split KCONF=$(CURDIR)/build/kconf-libkvm libkvm daemon
+	@tests/containment/run $(TESTS)
 
 soak: kernels image
 	@$(MAKE) --no-print-directory daemon
