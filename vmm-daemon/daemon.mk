@@ -40,7 +40,7 @@ $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(Q)$(hcc)
 
 $(O)/kvm-splitctl: $(CTL_OBJS) $(POLICY_LIB) $(call policy_objs,wire/client) \
-		$(call common,backoff config daemon members options yaml_file)
+		$(call common,backoff config daemon members options proc yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
@@ -52,7 +52,7 @@ $(STATFS_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION
 	$(call say,HOSTCC)
 	$(Q)$(hcc) $(shell pkg-config --cflags fuse3)
 
-$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(O)/ctl/text.o $(call common,daemon options)
+$(O)/kvm-split-statfs: $(STATFS_OBJS) $(O)/ctl/host.o $(O)/ctl/text.o $(call common,daemon options proc)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lfuse3 -ljansson
 

@@ -7,8 +7,9 @@
 
 #include <jansson.h>
 
+#include "common/proc.h"
+
 extern int as_json;			/* --json */
-extern const char *proc_dir;		/* /proc; of tests something else */
 extern const char *stats_file;
 
 /**

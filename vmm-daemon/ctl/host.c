@@ -26,27 +26,13 @@
 #include "../../kvm-split/uapi/kvm_split.h"
 #include "common/confine.h"
 #include "common/daemon.h"
+#include "common/proc.h"
 #include "ctl.h"
-
-/* What a process holds of the stub; numbers are -1 where the kernel says nothing. */
-struct holds {
-	int tenants, sessions, vms, vcpus;
-	long long tenant;		/* uid */
-	long long client;		/* process id */
-};
-
-static FILE *open_proc(long pid, const char *name)
-{
-	char path[320];
-
-	snprintf(path, sizeof(path), "%s/%ld/%s", proc_dir, pid, name);
-	return fopen(path, "re");
-}
 
 /* The first @size - 1 bytes, a NUL behind them; -1 if there is no such process. */
 static ssize_t read_proc(long pid, const char *name, char *buf, size_t size)
 {
-	FILE *f = open_proc(pid, name);
+	FILE *f = proc_open(pid, name);
 	size_t n;
 
 	if (!f)
@@ -55,95 +41,6 @@ static ssize_t read_proc(long pid, const char *name, char *buf, size_t size)
 	buf[n] = '\0';
 	fclose(f);
 	return n;
-}
-
-/* "NAME:\tVALUE" of a file like status; -1 */
-static long long proc_value(long pid, const char *file, const char *name)
-{
-	FILE *f = open_proc(pid, file);
-	size_t len = strlen(name);
-	long long value = -1;
-	char line[256];
-
-	while (f && value < 0 && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, len) && line[len] == ':')
-			value = strtoll(line + len + 1, NULL, 10);
-	if (f)
-		fclose(f);
-	return value;
-}
-
-/* "NAME:\tNUMBER" of a descriptor's fdinfo, a process id or user; -1 */
-static long long fdinfo_number(long pid, const char *fd, const char *name)
-{
-	size_t len = strlen(name), room = 0;
-	char file[288], *line = NULL;
-	long long value = -1;
-	FILE *f;
-
-	snprintf(file, sizeof(file), "fdinfo/%s", fd);
-	f = open_proc(pid, file);
-	while (f && value < 0 && getline(&line, &room, f) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, name, len) && !strncmp(line + len, ":\t", 2))
-			value = parse_number(line + len + 2, UINT32_MAX - 1);
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	return value;
-}
-
-/* One descriptor, and what it is a link to. */
-static void look_at_fd(long pid, const char *fd, const char *link, struct holds *h)
-{
-	int session = !strcmp(link, "anon_inode:kvm-split-session");
-	int tenant = !strcmp(link, "anon_inode:kvm-split-tenant");
-
-	h->sessions += session;
-	h->tenants += tenant;
-	h->vcpus += !strcmp(link, "anon_inode:kvm-split-vcpu");
-	h->vms += !strcmp(link, "anon_inode:kvm-split-vm");
-	if (session || (tenant && h->tenant < 0))
-		h->tenant = fdinfo_number(pid, fd, "tenant");
-	if (session)
-		h->client = fdinfo_number(pid, fd, "client");
-}
-
-typedef void (*fd_seen_t)(long pid, const char *fd, const char *link, void *context);
-
-/* Call @seen for each descriptor; -1: there is no such process. */
-static int each_fd(long pid, fd_seen_t seen, void *context)
-{
-	char path[64], link[64];
-	struct dirent *e;
-	DIR *dir;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/%ld/fd", proc_dir, pid);
-	dir = opendir(path);
-	if (!dir)
-		return -1;
-	while ((e = readdir(dir))) {
-		n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
-		if (n < 0)
-			continue;
-		link[n] = '\0';
-		seen(pid, e->d_name, link, context);
-	}
-	closedir(dir);
-	return 0;
-}
-
-static void note_held(long pid, const char *fd, const char *link, void *context)
-{
-	look_at_fd(pid, fd, link, context);
-}
-
-static int look_at_fds(long pid, struct holds *ret)
-{
-	*ret = (struct holds){ .tenant = -1, .client = -1 };
-	return each_fd(pid, note_held, ret);
 }
 
 static void note_vm(long pid, const char *fd, const char *link, void *context)
@@ -162,14 +59,14 @@ json_t *host_vm_fds(long client)
 {
 	json_t *fds = json_array();
 
-	each_fd(client, note_vm, fds);
+	proc_each_fd(client, note_vm, fds);
 	return fds;
 }
 
 /* Sum of the windows: slots of the first address space, bytes. */
 static long long guest_memory(long pid)
 {
-	FILE *f = open_proc(pid, "maps");
+	FILE *f = proc_open(pid, "maps");
 	unsigned long long start, end, offset;
 	long long sum = 0;
 	char line[512], path[32];
@@ -228,21 +125,11 @@ static void set_tenant(json_t *o, long long uid)
 	set_number(o, "uid", uid);
 }
 
-/* The control group of the second version. */
 static json_t *cgroup_of(long pid)
 {
-	FILE *f = open_proc(pid, "cgroup");
-	json_t *name = json_null();
-	char line[4096];
+	char name[4096];
 
-	while (f && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "0::", 3))
-			name = json_text(line + 3);
-	}
-	if (f)
-		fclose(f);
-	return name;
+	return proc_cgroup(pid, name, sizeof(name)) ? json_null() : json_text(name);
 }
 
 static json_t *worker(long pid, const struct holds *h)
@@ -295,7 +182,7 @@ static void look_at(json_t *host, long pid)
 			json_object_set_new(host, "launcher", json_integer(pid));
 		return;
 	}
-	if (look_at_fds(pid, &h) < 0)
+	if (proc_holds(pid, &h) < 0)
 		return;
 	/* Null if it has just ended; then nothing is appended. */
 	if (h.sessions)
