@@ -48,6 +48,8 @@ enum owner { OWNER_PROVIDER, OWNER_TENANT, OWNER_BOTH };
  * @domain:	its name in libvirt, NULL: not known
  * @exe:	the client's program, NULL: not known
  * @unit:	the client's systemd unit, NULL: not known
+ * @worker:	process id of the worker that asks, POLICY_UNKNOWN: none does.  Tenant, exe and
+ *		unit are what the kernel says of its client, then
  * @vms:	VMs of the tenant, this one included
  * @vcpus:	of the VM
  * @memory:	of the VM, bytes
@@ -55,7 +57,7 @@ enum owner { OWNER_PROVIDER, OWNER_TENANT, OWNER_BOTH };
 struct request {
 	enum policy_op op;
 	const char *tenant, *domain, *exe, *unit;
-	int64_t vms, vcpus, memory;
+	int64_t worker, vms, vcpus, memory;
 };
 
 /**

@@ -21,7 +21,7 @@ $(INC)/policy_interface.h: $(P)/io.kvmsplit.Policy.varlink $(P)/policy.mk
 $(POLICYD_OBJS): $(INC)/filters.h $(INC)/policy_interface.h
 
 $(O)/kvm-split-policyd: $(POLICYD_OBJS) $(POLICY_LIB) \
-		$(call common,backoff confine config daemon members options spawn yaml_file)
+		$(call common,backoff confine config daemon members options proc spawn yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 

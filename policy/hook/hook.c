@@ -69,21 +69,20 @@ static int refuse(const char *domain, enum policy_op op, const char *why)
 static int judge(const char *domain, enum policy_op op, const json_t *answer)
 {
 	const char *verdict = json_string_value(json_object_get(answer, "verdict"));
-	const char *whose = json_string_value(json_object_get(answer, "whose"));
-	const char *reason = json_string_value(json_object_get(answer, "reason"));
 	char why[2 * POLICY_REASON];
 
 	if (verdict && !strcmp(verdict, "allow"))
 		return 0;
-	snprintf(why, sizeof(why), "denied by %s%s%s", whose ? whose : "policy",
-		 reason && *reason ? ": " : "", reason ? reason : "");
+	message_refusal(answer, why, sizeof(why));
 	return refuse(domain, op, why);
 }
 
 static int ask(const char *name, enum policy_op op)
 {
 	char error[POLICY_REASON], why[2 * POLICY_REASON];
-	struct request q = { .op = op, .domain = name, .vms = POLICY_UNKNOWN };
+	struct request q = {
+		.op = op, .domain = name, .worker = POLICY_UNKNOWN, .vms = POLICY_UNKNOWN,
+	};
 	struct domain d;
 	json_t *answer;
 	int r = domain_read(STDIN_FILENO, &d);

@@ -2,9 +2,9 @@
 /*
  * Who asks, and the calls that there are.
  *
- * Invariants: root asks about everybody, other users about themselves.  A connection
- * has one call at a time; the number of connections is bounded, for each user and in
- * all, and root finds some.
+ * Invariants: root asks about everybody, a supervisor about its workers, other users
+ * about themselves.  A connection has one call at a time; the number of connections is
+ * bounded, for each user and in all, and root and supervisors find some.
  */
 #include <pwd.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@
 
 #include "common/array_size.h"
 #include "common/backoff.h"
+#include "common/confine.h"
 #include "common/daemon.h"
+#include "policy/policyd/looker.h"
 #include "policy/policyd/policyd.h"
 
 #define SERVICE		"org.varlink.service"
@@ -48,6 +50,12 @@ void asker_end(struct asker *a)
 	a->call = a->trace = NULL;
 }
 
+/* Root, or a user of the range that the tenants' processes have, as which nobody logs in. */
+static int is_service(uid_t uid)
+{
+	return !uid || uid >= p.config.n[CONFIG_UID_BASE];
+}
+
 /* A place for a user's connection, NULL: there is none. */
 static struct asker *find_place(uid_t uid)
 {
@@ -62,7 +70,9 @@ static struct asker *find_place(uid_t uid)
 			of_user += a->uid == uid;
 		}
 	}
-	if (uid && !p.own && (unused <= KEPT_FOR_ROOT || of_user >= MAX_PER_USER))
+	if (uid && !p.own && of_user >= MAX_PER_USER)
+		return NULL;
+	if (!is_service(uid) && !p.own && unused <= KEPT_PLACES)
 		return NULL;
 	return place;
 }
@@ -110,19 +120,31 @@ static void refuse_call(struct asker *a, const char *error, const char *key, con
 
 /* ---------------------------------------------------------- decisions ---- */
 
-/* Root's questions are those that something depends on. */
+/* Of what, for the log. */
+static void name_object(const struct asker *a, char *ret, size_t size)
+{
+	char domain[48];
+
+	policy_clean(domain, sizeof(domain), a->q.domain ? a->q.domain : "");
+	if (a->worker)
+		snprintf(ret, size, " of worker %lld", (long long)a->q.worker);
+	else
+		snprintf(ret, size, "%s%s", *domain ? " of " : "", domain);
+}
+
+/* Root's questions and supervisors' are those that something depends on. */
 static void log_decision(const struct asker *a, const struct decision *d)
 {
-	char tenant[64], domain[64], rule[POLICY_REASON] = "";
+	char tenant[64], what[64], rule[POLICY_REASON] = "";
 
-	if (a->uid || a->trace)
+	if ((a->uid && !a->worker) || a->trace)
 		return;
 	policy_clean(tenant, sizeof(tenant), a->q.tenant);
-	policy_clean(domain, sizeof(domain), a->q.domain ? a->q.domain : "");
+	name_object(a, what, sizeof(what));
 	if (d->opinion.file)
 		snprintf(rule, sizeof(rule), " (%s:%lu)", d->opinion.file, d->opinion.line);
-	logm(d->allowed ? L_INFO : L_NOTICE, "%s: %s%s%s: %s by %s%s%s%s", tenant,
-	     policy_op_name(a->q.op), *domain ? " of " : "", domain,
+	logm(d->allowed ? L_INFO : L_NOTICE, "%s: %s%s: %s by %s%s%s%s", tenant,
+	     policy_op_name(a->q.op), what,
 	     d->allowed ? "allowed" : "denied", policy_owner_name(d->whose),
 	     *d->opinion.reason ? ": " : "", d->opinion.reason, rule);
 }
@@ -170,16 +192,61 @@ static int may_ask(const struct asker *a)
 	return !p.own && !strcmp(a->q.tenant, pw ? pw->pw_name : number);
 }
 
-static void decide(struct asker *a, json_t *parameters, int explain)
+/* What the kernel says of a worker's client, in place of what the asker says. */
+static void put_facts(json_t *vm, const struct looked *l)
+{
+	const struct passwd *pw = getpwuid(l->tenant);
+	json_t *client = json_object();
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", l->tenant);
+	json_object_set_new(vm, "tenant", json_string(pw ? pw->pw_name : number));
+	/* A name that is no UTF-8 is not known. */
+	if (*l->exe)
+		json_object_set_new(client, "exe", json_string(l->exe));
+	if (*l->unit)
+		json_object_set_new(client, "unit", json_string(l->unit));
+	json_object_set_new(vm, "client", client);
+}
+
+/* A supervisor's workers have the users that follow its own. */
+static int is_worker_of(uid_t asker, long long user)
+{
+	return !asker || (user >= asker && user < (long long)asker + TENANT_UIDS);
+}
+
+/* Return: NULL, or which parameter is wrong. */
+static const char *look_at_worker(struct asker *a, json_t *parameters)
+{
+	static struct looked l;
+
+	if (a->q.worker > INT32_MAX || looker_ask(a->q.worker, &l) || !is_worker_of(a->uid, l.user))
+		return "vm.worker";
+	a->worker = 1;
+	put_facts(json_object_get(parameters, "vm"), &l);
+	return message_to_request(parameters, &a->q);
+}
+
+static const char *take_request(struct asker *a, json_t *parameters)
 {
 	const char *wrong = message_to_request(parameters, &a->q);
+
+	a->worker = 0;
+	if (wrong || p.own || a->q.worker == POLICY_UNKNOWN)
+		return wrong;
+	return look_at_worker(a, parameters);
+}
+
+static void decide(struct asker *a, json_t *parameters, int explain)
+{
+	const char *wrong = take_request(a, parameters);
 	struct arbitration how;
 
 	if (wrong) {
 		refuse_call(a, SERVICE ".InvalidParameter", "parameter", wrong);
 		return;
 	}
-	if (!may_ask(a)) {
+	if (!a->worker && !may_ask(a)) {
 		refuse_call(a, SERVICE ".PermissionDenied", NULL, NULL);
 		return;
 	}

@@ -28,6 +28,7 @@
 #include "common/daemon.h"
 #include "common/spawn.h"
 #include "filters.h"		/* made by mkfilters */
+#include "policy/policyd/looker.h"
 #include "policy/policyd/policyd.h"
 
 #define LISTEN_FD	3	/* sd_listen_fds(3) */
@@ -281,6 +282,8 @@ int main(int argc, char **argv)
 	p.signals = watch_signals(signals);
 	listen_to_askers();
 	p.notify = notify_open();
+	if (!p.own)
+		looker_start();
 	confine();
 	p.idle_since = now_ms();
 	logm(L_INFO, "serving");

@@ -5,6 +5,7 @@
  *	options.c	the command line
  *	judge.c		what the files in force say
  *	askers.c	who asks, and the calls that there are
+ *	looker.c	the process that looks who a worker's client is
  *	tenants.c	the question to a tenant's own service
  *	policyd.c	set-up and what wakes it up
  */
@@ -19,7 +20,7 @@
 
 #define MAX_ASKERS	64	/* connections */
 #define MAX_PER_USER	8	/* of them, root's are not counted */
-#define KEPT_FOR_ROOT	16	/* of them */
+#define KEPT_PLACES	16	/* of them, for root and supervisors */
 #define MAX_PER_TENANT	8	/* questions to one tenant's service at one time */
 #define MAX_TRACE	100	/* lines of Explain: a message has WIRE_MAX bytes */
 #define ANSWER_MS	1000	/* that a tenant's service has */
@@ -34,6 +35,7 @@
  * @due:	when the tenant has said nothing, ms
  * @call:	the call that is not answered yet; @q refers to it
  * @oneway:	nobody wants the answer
+ * @worker:	a worker's supervisor asks, about that worker
  * @trace:	lines of Explain, NULL
  * @q:		the request
  * @provider:	opinion
@@ -46,6 +48,7 @@ struct asker {
 	long long due;
 	json_t *call;
 	int oneway;
+	int worker;
 	json_t *trace;
 	struct request q;
 	struct opinion provider;

@@ -6,29 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "common/backoff.h"
 #include "policy/wire/client.h"
 #include "policy/wire/wire.h"
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path) >=
-	    sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return fd < 0 ? -errno : fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
 
 /* The next message; -ETIMEDOUT: there was none until @due. */
 static int wait_for(struct wire *w, long long due, json_t **ret)
@@ -90,10 +71,9 @@ int client_call(const char *path, const char *method, json_t *parameters, int pa
 {
 	static struct wire w;
 	json_t *reply = NULL;
-	int fd = connect_to(path), r = fd;
+	int r = wire_connect(&w, path);
 
-	if (fd >= 0) {
-		wire_open(&w, fd);
+	if (!r) {
 		r = call(&w, method, parameters, patience, &reply);
 		r = r == 1 ? take(reply, ret, ret_error, size) : r;
 		json_decref(reply);

@@ -6,6 +6,7 @@
  * message; null, or a member that is missing where it may be, says nothing.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "policy/wire/message.h"
@@ -37,6 +38,7 @@ json_t *message_request(const struct request *q)
 	if (json_object_size(client))
 		json_object_set(vm, "client", client);
 	json_decref(client);
+	add_number(vm, "worker", q->worker, POLICY_UNKNOWN);
 	add_number(vm, "vms", q->vms, POLICY_UNKNOWN);
 	add_number(vm, "vcpus", q->vcpus, POLICY_UNKNOWN);
 	add_number(vm, "memory", q->memory, POLICY_UNKNOWN);
@@ -85,6 +87,7 @@ const char *message_to_request(const json_t *parameters, struct request *ret)
 		return "vm.client";
 	if (!get_text(vm, "domain", &ret->domain) || !get_text(client, "exe", &ret->exe) ||
 	    !get_text(client, "unit", &ret->unit) ||
+	    !get_number(vm, "worker", POLICY_UNKNOWN, &ret->worker) ||
 	    !get_number(vm, "vms", POLICY_UNKNOWN, &ret->vms) ||
 	    !get_number(vm, "vcpus", POLICY_UNKNOWN, &ret->vcpus) ||
 	    !get_number(vm, "memory", POLICY_UNKNOWN, &ret->memory))
@@ -120,6 +123,23 @@ json_t *message_decision(const struct decision *d)
 
 	add_text(m, "whose", policy_owner_name(d->whose));
 	return m;
+}
+
+/**
+ * message_refusal() - why something is denied
+ * @parameters:	of a reply, a decision
+ * @ret:	gets "denied by provider: too big", say
+ * @size:	of @ret
+ */
+void message_refusal(const json_t *parameters, char *ret, size_t size)
+{
+	const char *whose = json_string_value(json_object_get(parameters, "whose"));
+	const char *reason = json_string_value(json_object_get(parameters, "reason"));
+	char why[2 * POLICY_REASON];
+
+	snprintf(why, sizeof(why), "denied by %s%s%s", whose ? whose : "policy",
+		 reason && *reason ? ": " : "", reason ? reason : "");
+	policy_clean(ret, size, why);
 }
 
 /**

@@ -7,8 +7,10 @@
  * a message is valid UTF-8 without NULs, and no key is in an object twice.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "policy/wire/wire.h"
@@ -22,6 +24,31 @@ void wire_open(struct wire *w, int fd)
 {
 	w->fd = fd;
 	w->got = w->seen = w->todo = 0;
+}
+
+/**
+ * wire_connect() - begin with a connection to a service
+ * @w:		the connection; none if there is an error
+ * @path:	of the service's socket
+ *
+ * Context: does not wait.
+ * Return: 0; -ENOENT and others of connect(2), -EAGAIN: too many wait for the service.
+ */
+int wire_connect(struct wire *w, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int r = 0;
+
+	wire_open(w, -1);
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path) >=
+	    sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (w->fd < 0 || connect(w->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		r = -errno;
+	if (r)
+		wire_close(w);
+	return r;
 }
 
 /**

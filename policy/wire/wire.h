@@ -41,6 +41,7 @@ struct wire_call {
 };
 
 void wire_open(struct wire *w, int fd);
+int wire_connect(struct wire *w, const char *path);
 void wire_close(struct wire *w);
 int wire_read(struct wire *w, json_t **ret);
 int wire_send(struct wire *w, const json_t *message);

@@ -129,6 +129,16 @@ static const struct rule supervisor[] = {
 	{ 0 }
 };
 
+/* The policy service's process that reads /proc. */
+static const struct rule looker[] = {
+	ANY(read), ANY(write), ANY(openat), ANY(newfstatat), ANY(getdents64), ANY(readlink),
+	ANY(readlinkat), ANY(close), ANY(lseek),
+	/* malloc */
+	ANY(brk), ANY(munmap), { "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 }, REFUSED(mremap, ENOMEM),
+	ANY(rt_sigreturn), ANY(exit_group),
+	{ 0 }
+};
+
 /*
  * What the launcher must not do: not what it may, since the user database (NSS)
  * has modules that do whatever it takes to look a name up.
@@ -164,6 +174,7 @@ static const struct kind {
 	{ "vcpu", vcpu, 0 },
 	{ "service", service, 0 },
 	{ "supervisor", supervisor, 0 },
+	{ "looker", looker, 0 },
 	{ "launcher", launcher, 1 },
 };
 

@@ -33,7 +33,7 @@ static const char usage[] =
 "                       what the daemons logged\n"
 "  policy test --op OP [--rules FILE] [--tenant-rules FILE] [FACT]...\n"
 "                       what files of rules say to a request, and why\n"
-"  policy explain --op OP [--socket PATH] [FACT]...\n"
+"  policy explain --op OP [--socket PATH] [--vm VM] [FACT]...\n"
 "                       what the policy service says to it, and why; a FACT is\n"
 "                       --tenant, --domain, --exe, --unit, --vms, --vcpus or --memory\n"
 "  policy log [-f] [-n N]\n"

@@ -24,6 +24,7 @@ static const struct option longopts[] = {
 	{ "domain",	  required_argument, NULL, 'd' },
 	{ "exe",	  required_argument, NULL, 'e' },
 	{ "unit",	  required_argument, NULL, 'u' },
+	{ "vm",		  required_argument, NULL, 'v' },
 	{ "vms",	  required_argument, NULL, 'n' },
 	{ "vcpus",	  required_argument, NULL, 'c' },
 	{ "memory",	  required_argument, NULL, 'm' },
@@ -72,6 +73,8 @@ static int set_option(struct asked *a, int c)
 	case 'u':
 		a->q.unit = optarg;
 		return 0;
+	case 'v':
+		return number(optarg, &a->q.worker);
 	case 'n':
 		return number(optarg, &a->q.vms);
 	case 'c':
@@ -99,7 +102,10 @@ static int parse(int argc, char **argv, struct asked *ret)
 	int c;
 
 	*ret = (struct asked){
-		.q = { .vms = POLICY_UNKNOWN, .vcpus = POLICY_UNKNOWN, .memory = POLICY_UNKNOWN },
+		.q = {
+			.worker = POLICY_UNKNOWN, .vms = POLICY_UNKNOWN,
+			.vcpus = POLICY_UNKNOWN, .memory = POLICY_UNKNOWN,
+		},
 		.rules = POLICY_FILE, .socket = POLICY_SOCKET,
 	};
 	ret->q.tenant = pw ? pw->pw_name : NULL;
@@ -179,6 +185,10 @@ static int test(const struct asked *a)
 	json_t *answer;
 	int r;
 
+	if (a->q.worker != POLICY_UNKNOWN) {
+		fprintf(stderr, "kvm-splitctl: policy: who a VM's client is, only the service knows\n");
+		return EXIT_USAGE;
+	}
 	if (rules_load(a->rules, RULES_PROVIDER, 0, &provider, complain))
 		return EXIT_CONFIG;
 	if (a->tenant_rules && rules_load(a->tenant_rules, RULES_TENANT, 1, &tenant, complain)) {

@@ -44,7 +44,7 @@ check 'config' 'check' "$(complete_words kvm-splitctl config '')"
 check 'a file' "$completion" "$(complete_words kvm-splitctl config check "${completion%ctl}")"
 check 'of policy' 'test' "$(complete_words kvm-splitctl policy te)"
 check 'a decision' 'vm-start' "$(complete_words kvm-splitctl policy test --op vm-s)"
-check 'a fact' '--vms' "$(complete_words kvm-splitctl policy test --vm)"
+check 'a fact' '--vm --vms' "$(complete_words kvm-splitctl policy test --vm)"
 check 'a number of rounds' '' "$(complete_words kvm-splitctl top -n '')"
 check 'of top' '-d -n --json' "$(complete_words kvm-splitctl top -)"
 

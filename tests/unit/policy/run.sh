@@ -206,6 +206,37 @@ while not got.endswith(b'\0'):
 assert b'method Decide(op: string' in got, got
 END
 check 'askers of all kinds' [ $? = 0 ]
+# Many users take the places that there are for users: a tenant's supervisor finds one.
+python3 - "$dir/s/provider" << 'END'
+import os, signal, socket, sys
+def served(uid, n):
+    out, to = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.setgid(uid)
+        os.setuid(uid)
+        sockets, count = [socket.socket(socket.AF_UNIX) for _ in range(n)], 0
+        for s in sockets:
+            try:
+                s.connect(sys.argv[1])
+                s.sendall(b'{"method":"org.varlink.service.GetInfo"}\0')
+                count += bool(s.recv(65536))
+            except ConnectionError:
+                pass
+        os.write(to, bytes([count]))
+        signal.pause()
+    pids.append(pid)
+    return os.read(out, 1)[0]
+pids = []
+users = [served(3000 + i, 10) for i in range(8)]
+supervisor = served(2000256256, 10)
+for pid in pids:
+    os.kill(pid, signal.SIGKILL)
+    os.wait()
+assert users == [8] * 6 + [0] * 2, users
+assert supervisor == 8, supervisor
+END
+check 'places for users, and for supervisors' [ $? = 0 ]
 check 'another user may not ask' says PermissionDenied setpriv --reuid 65534 --regid 65534 \
 	--clear-groups "$bin/kvm-splitctl" policy explain --socket "$dir/s/provider" --op save --tenant root
 
@@ -246,6 +277,7 @@ check 'test' says "allow, by tenant ($dir/own.conf:2)" "$bin/kvm-splitctl" polic
 	--rules "$dir/policy.conf" --tenant-rules "$dir/own.conf"
 check 'test without a tenant' says 'deny, by tenant' "$bin/kvm-splitctl" policy test --op save \
 	--rules "$dir/policy.conf"
+check 'test: a VM is nothing that files know' says 'only the service' "$bin/kvm-splitctl" policy test --op vm-create --vm 1
 check 'test: no such decision' fails "$bin/kvm-splitctl" policy test --op fly
 check 'config check' "$bin/kvm-splitctl" config check "$dir/policy.conf"
 printf 'owners: { save: tenant }\n' > "$dir/tenant-policy.conf"

@@ -297,7 +297,7 @@ START_TEST(there_and_back)
 {
 	const struct request q = {
 		.op = OP_DUMP, .tenant = "alice", .domain = "web", .exe = "/usr/bin/qemu",
-		.unit = NULL, .vms = 1, .vcpus = POLICY_UNKNOWN, .memory = 1ll << 40,
+		.unit = NULL, .worker = 4711, .vms = 1, .vcpus = POLICY_UNKNOWN, .memory = 1ll << 40,
 	};
 	struct opinion o = { VERDICT_DENY, 3, POLICY_NO_LIMIT, "no \xc3\xa4", "f", 7 }, o2;
 	json_t *m = message_request(&q);
@@ -309,6 +309,7 @@ START_TEST(there_and_back)
 	ck_assert_str_eq(q2.domain, q.domain);
 	ck_assert_str_eq(q2.exe, q.exe);
 	ck_assert_ptr_null(q2.unit);
+	ck_assert_int_eq(q2.worker, q.worker);
 	ck_assert_int_eq(q2.vms, q.vms);
 	ck_assert_int_eq(q2.vcpus, q.vcpus);
 	ck_assert_int_eq(q2.memory, q.memory);
