@@ -6,6 +6,8 @@
 objs_of = $(call obj,$(wildcard $(D)/$(1)/*.c))
 common	= $(patsubst %,$(O)/common/%.o,$(1))
 
+include $(ROOT)/policy/policy.mk
+
 WORKER_OBJS := $(call objs_of,worker) $(call common,confine daemon options)
 
 # Static: a worker starts where there is no file, and in fewer instructions.
@@ -23,15 +25,14 @@ $(O)/tests/kvm-vmm-tries: $(WORKER_OBJS) $(O)/tests/confined.o $(LIBKVM) $(LDS)
 	$(call say,LINK)
 	$(Q)$(LINK_LIBKVM) -Wl,--wrap=serve_session,--wrap=confine_calls
 
-$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call common,backoff confine config daemon options spawn yaml_file)
+$(O)/kvm-vmmd: $(call objs_of,supervisor) $(call policy_objs,policy wire/wire wire/message) \
+		$(call common,backoff confine config daemon options spawn yaml_file)
 	$(call say,LINK)
-	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml
+	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -ljansson
 
 $(O)/kvm-split-launcher: $(call objs_of,launcher) $(call common,backoff confine config daemon members options spawn yaml_file)
 	$(call say,LINK)
 	$(Q)$(CC) -pie -o $@ $^ -Wl,-z,now -Wl,-z,noexecstack -lyaml -lkmod
-
-include $(ROOT)/policy/policy.mk
 
 CTL_OBJS := $(call objs_of,ctl)
 $(CTL_OBJS): $(O)/%.o: $(D)/%.c $(D)/flags.mk $(ROOT)/VERSION

@@ -6,6 +6,8 @@
  *	limits memory MIB...	register slots of these sizes, SMM's copies too
  *	limits vcpus N		make N vCPUs
  *	limits opens N		open /dev/kvm N times
+ *	limits vm		make a VM
+ *	limits held MIB...	as memory, and stay
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -117,6 +119,19 @@ static void vcpus(int kvm, unsigned int n)
 	printf("vcpus: %u %s\n", i, i < n ? strerrorname_np(errno) : "ok");
 }
 
+static void vm(int kvm)
+{
+	printf("vm: %s\n", ioctl(kvm, KVM_CREATE_VM, 0) < 0 ? strerrorname_np(errno) : "ok");
+}
+
+static void held(int kvm, char **sizes)
+{
+	memory(kvm, sizes);
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 static void opens(unsigned int n)
 {
 	unsigned int i;
@@ -137,6 +152,10 @@ int main(int argc, char **argv)
 		memory(open_kvm(), argv + 2);
 	else if (!strcmp(what, "vcpus") && argc == 3)
 		vcpus(open_kvm(), atoi(argv[2]));
+	else if (!strcmp(what, "vm"))
+		vm(open_kvm());
+	else if (!strcmp(what, "held"))
+		held(open_kvm(), argv + 2);
 	else if (!strcmp(what, "opens") && argc == 3)
 		opens(atoi(argv[2]));
 	else

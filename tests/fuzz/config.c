@@ -34,6 +34,8 @@ static void check_settings(const struct settings *s, const struct settings *ceil
 	in_range(s->n[CONFIG_MAX_VMS], 1, 255);
 	in_range(s->n[CONFIG_MAX_VCPUS], 1, 65536);
 	in_range(s->n[CONFIG_MAX_MEMORY], 1 << 20, CONFIG_NO_LIMIT);
+	in_range(s->n[CONFIG_MAX_MEMORY_SUM], 1 << 20, CONFIG_NO_LIMIT);
+	in_range(s->n[CONFIG_POLICY], POLICY_OFF, POLICY_REQUIRED);
 	in_range(s->n[CONFIG_NESTED], 0, 1);
 	in_range(s->n[CONFIG_LOG_LEVEL], L_ERR, L_INFO);
 	HOLDS(memchr(s->policy_socket, 0, sizeof(s->policy_socket)));

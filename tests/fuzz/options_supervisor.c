@@ -14,6 +14,12 @@ int config_check(const char *file, void (*report)(const char *line))
 	return 0;
 }
 
+/* As common/config.c has it. */
+int64_t config_parse_policy(const char *text)
+{
+	return !strcmp(text, "off") ? POLICY_OFF : !strcmp(text, "required") ? POLICY_REQUIRED : -1;
+}
+
 void program_beside(const char *name, char *ret, size_t size)
 {
 	snprintf(ret, size, "%s", name);
@@ -42,7 +48,8 @@ static void check_users(const struct supervisor *s)
 static bool is_word(const char *word)
 {
 	static const char *const options[] = {
-		"--uid", "--no-nested", "--log-level", "--hide", "--max-memory",
+		"--uid", "--no-nested", "--log-level", "--hide", "--max-memory", "--ask-vm",
+		"--ask-memory",
 	};
 
 	for (unsigned int i = 0; i < sizeof(options) / sizeof(*options); i++)
@@ -80,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(s.spare_delay >= 0 && s.spare_delay <= 3600 * 1000);
 		HOLDS(s.idle >= 0 && s.idle <= 31536000ll * 1000);
 		HOLDS(s.pace.cost >= 0 && s.pace.cost <= 1000);
+		HOLDS(s.policy >= POLICY_OFF && s.policy <= POLICY_REQUIRED);
+		HOLDS(s.max_memory_sum <= LLONG_MAX && s.policyd);
 		check_users(&s);
 		check_passed(&s);
 	}

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct options o = parse_options(nr_words, words);
 
 		HOLDS(o.tenant_fd >= 0 && o.tenant_fd <= 1 << 20);
-		HOLDS(o.ready_fd >= -1 && o.ready_fd <= 1 << 20);
+		HOLDS(o.supervisor_fd >= -1 && o.supervisor_fd <= 1 << 20);
 		HOLDS(ksplit_window_most <= LLONG_MAX);
 		HOLDS(hidden <= nr_numbers());
 	}

@@ -70,11 +70,15 @@ static long enable_cap(struct vmm_call *call, u64 arg)
 	return ksplit_file_ioctl(call->handle, call->cmd, arg);
 }
 
+int (*ksplit_ask_vm)(void);
+
 /* With the VM that the stub has made. */
 static long create_vm(struct vmm_call *call, u64 type)
 {
-	long r;
+	long r = ksplit_ask_vm ? ksplit_ask_vm() : 0;
 
+	if (r)
+		return r;
 	call->back_fd = ksplit_ops->create_vm(call->id);
 	if (call->back_fd < 0)
 		return call->back_fd;

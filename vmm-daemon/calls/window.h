@@ -10,8 +10,13 @@
 struct vmm_call;
 
 int ksplit_window_init(__u64 limit);
-/* Most guest memory, bytes; set once, at the start. */
+/* Most guest memory, bytes. */
 extern __u64 ksplit_window_most;
+
+/* May there be so many bytes more? 0 or a negative errno; NULL: nobody is asked. */
+extern int (*ksplit_ask_memory)(__u64 more);
+/* There are so many less. */
+extern void (*ksplit_freed_memory)(__u64 less);
 
 int ksplit_window_prepare(int vm, struct vmm_call *call);
 void ksplit_window_finish(int vm, struct vmm_call *call, long result);

@@ -53,6 +53,8 @@ struct window {
 enum plan { PLAN_NONE, PLAN_CREATE, PLAN_DELETE };
 
 __u64 ksplit_window_most = ~0ULL;
+int (*ksplit_ask_memory)(__u64 more);
+void (*ksplit_freed_memory)(__u64 less);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __u64 area_start, area_end;
@@ -175,6 +177,31 @@ static int within_limit(__u32 slot, __u64 more)
 	return 0;
 }
 
+/* The limits of this worker and, in the first address space, of the whole tenant. */
+static int take_memory(__u32 slot, __u64 more)
+{
+	if (!within_limit(slot, more))
+		return -ENOMEM;
+	return ksplit_ask_memory && !(slot >> 16) ? ksplit_ask_memory(more) : 0;
+}
+
+static void give_back(__u32 slot, __u64 less)
+{
+	if (ksplit_freed_memory && !(slot >> 16))
+		ksplit_freed_memory(less);
+}
+
+/* The window and what it counts for. */
+static void drop(int vm, struct window *w)
+{
+	__u64 start = atomic_load(&w->start);
+	__u64 size = atomic_load(&w->end) - start;
+
+	ksplit_ops->unmap_window(vm, start, size);
+	retract(w);
+	give_back(w->slot, size);
+}
+
 /* The lowest free place congruent to gpa modulo 1 GiB, 0 if there is none. */
 static __u64 find_place(__u64 gpa, __u64 size)
 {
@@ -197,6 +224,21 @@ again:
 		goto again;
 	}
 	return at;
+}
+
+/* A slot's window, published; NULL with a negative errno in *ret. */
+static struct window *make_window(int vm, const struct kvm_userspace_memory_region *m, int *ret)
+{
+	struct window *w = find_unused();
+	__u64 place = find_place(m->guest_phys_addr, m->memory_size);
+
+	*ret = w && place ? ksplit_ops->map_window(vm, place, m->memory_size, m->slot) : -ENOMEM;
+	if (*ret < 0)
+		return NULL;
+	w->slot = m->slot;
+	w->client = m->userspace_addr;
+	publish(w, vm, place, m->memory_size);
+	return w;
 }
 
 /**
@@ -247,7 +289,7 @@ int ksplit_window_init(__u64 limit)
 int ksplit_window_prepare(int vm, struct vmm_call *call)
 {
 	struct kvm_userspace_memory_region m;
-	__u64 place, window;
+	__u64 window;
 	struct window *w;
 	int r = 0;
 
@@ -287,22 +329,17 @@ int ksplit_window_prepare(int vm, struct vmm_call *call)
 	    m.guest_phys_addr + m.memory_size < m.guest_phys_addr)
 		goto out;
 
-	r = -ENOMEM;
-	if (!within_limit(m.slot, m.memory_size))
-		goto out;
-	w = find_unused();
-	place = find_place(m.guest_phys_addr, m.memory_size);
-	if (!w || !place)
-		goto out;
-	r = ksplit_ops->map_window(vm, place, m.memory_size, m.slot);
+	r = take_memory(m.slot, m.memory_size);
 	if (r < 0)
 		goto out;
-	w->slot = m.slot;
-	w->client = m.userspace_addr;
-	publish(w, vm, place, m.memory_size);
+	w = make_window(vm, &m, &r);
+	if (!w) {
+		give_back(m.slot, m.memory_size);
+		goto out;
+	}
 	plan = PLAN_CREATE;
 	planned = w;
-	m.userspace_addr = place;
+	m.userspace_addr = atomic_load(&w->start);
 	memcpy(call->in, &m, sizeof(m));
 	r = 0;
 out:
@@ -321,7 +358,6 @@ out:
 void ksplit_window_finish(int vm, struct vmm_call *call, long result)
 {
 	struct window *w = planned;
-	__u64 start, size;
 
 	(void)call;
 	if (!w || plan == PLAN_NONE)
@@ -329,10 +365,7 @@ void ksplit_window_finish(int vm, struct vmm_call *call, long result)
 	if ((plan == PLAN_CREATE && result < 0) ||
 	    (plan == PLAN_DELETE && result >= 0)) {
 		pthread_mutex_lock(&lock);
-		start = atomic_load(&w->start);
-		size = atomic_load(&w->end) - start;
-		ksplit_ops->unmap_window(vm, start, size);
-		retract(w);
+		drop(vm, w);
 		pthread_mutex_unlock(&lock);
 	}
 	plan = PLAN_NONE;
@@ -349,14 +382,8 @@ void ksplit_window_drop_vm(int vm)
 	struct window *w;
 
 	pthread_mutex_lock(&lock);
-	while ((w = next_window(&pos))) {
-		__u64 start = atomic_load(&w->start);
-
-		if (!start || atomic_load(&w->vm) != vm)
-			continue;
-		ksplit_ops->unmap_window(vm, start,
-					 atomic_load(&w->end) - start);
-		retract(w);
-	}
+	while ((w = next_window(&pos)))
+		if (atomic_load(&w->start) && atomic_load(&w->vm) == vm)
+			drop(vm, w);
 	pthread_mutex_unlock(&lock);
 }

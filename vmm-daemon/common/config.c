@@ -110,6 +110,38 @@ static int64_t parse_level(const char *text)
 	return -1;
 }
 
+static const char * const policies[] = {
+	[POLICY_OFF] = "off",
+	[POLICY_OPTIONAL] = "optional",
+	[POLICY_EXPECTED] = "expected",
+	[POLICY_REQUIRED] = "required",
+};
+
+/**
+ * config_parse_policy() - what the policy service is to a tenant
+ * @text:	"off", say
+ *
+ * Return: an enum config_policy, -1: that is none.
+ */
+int64_t config_parse_policy(const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		if (!strcmp(text, policies[i]))
+			return i;
+	return -1;
+}
+
+/**
+ * config_policy_name() - the word for it
+ * @p:		what the policy service is
+ */
+const char *config_policy_name(enum config_policy p)
+{
+	return policies[p];
+}
+
 /* Kinds of mappings, as bits. */
 #define PROVIDER	1
 #define DEFAULTS	2
@@ -130,10 +162,15 @@ static const struct {
 	[CONFIG_MAX_MEMORY] = { "max-memory", DEFAULTS | CEILINGS | TENANT, config_parse_size,
 		"a size (at least 1M; with K, M, G or T) or unlimited",
 		CONFIG_NO_LIMIT, CONFIG_NO_LIMIT },
+	[CONFIG_MAX_MEMORY_SUM] = { "max-memory-sum", DEFAULTS | CEILINGS | TENANT, config_parse_size,
+		"a size (at least 1M; with K, M, G or T) or unlimited",
+		CONFIG_NO_LIMIT, CONFIG_NO_LIMIT },
 	[CONFIG_NESTED] = { "nested", DEFAULTS | CEILINGS | TENANT, parse_yes,
 		"yes or no", 1, 1 },
 	[CONFIG_LOG_LEVEL] = { "log-level", DEFAULTS | TENANT, parse_level,
 		"error, warning, notice or info", L_INFO, L_INFO },
+	[CONFIG_POLICY] = { "policy", DEFAULTS | TENANT, config_parse_policy,
+		"off, optional, expected or required", POLICY_EXPECTED, POLICY_REQUIRED },
 	[CONFIG_UID_BASE] = { "uid-base", PROVIDER, parse_uid_base,
 		"a number from 65536 to 4294901759", 2000000000, 0 },
 	[CONFIG_MAX_TENANTS] = { "max-tenants", PROVIDER, parse_tenants,

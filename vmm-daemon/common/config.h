@@ -21,13 +21,23 @@ enum config_key {
 	CONFIG_MAX_VMS,
 	CONFIG_MAX_VCPUS,
 	CONFIG_MAX_MEMORY,	/* bytes */
+	CONFIG_MAX_MEMORY_SUM,	/* bytes */
 	CONFIG_NESTED,		/* 0 or 1 */
 	CONFIG_LOG_LEVEL,	/* L_* */
+	CONFIG_POLICY,		/* enum config_policy */
 	CONFIG_NR_SETTINGS,
 	/* of the host */
 	CONFIG_UID_BASE = CONFIG_NR_SETTINGS,
 	CONFIG_MAX_TENANTS,
 	CONFIG_NR_KEYS
+};
+
+/* Is the policy service asked before a client gets a VM, and what if it says nothing? */
+enum config_policy {
+	POLICY_OFF,		/* it is not asked */
+	POLICY_OPTIONAL,	/* then the client gets one */
+	POLICY_EXPECTED,	/* likewise, if there is no service; else not */
+	POLICY_REQUIRED		/* it does not get one */
 };
 
 /**
@@ -86,6 +96,8 @@ void config_free_users(char **list);
 int config_in_list(char *const *list, const char *name, config_member_t is_member,
 		   const void *context);
 int64_t config_parse_size(const char *text);
+int64_t config_parse_policy(const char *text);
+const char *config_policy_name(enum config_policy p);
 const char *config_feature_name(unsigned int bit);
 
 #endif /* KSPLIT_CONFIG_H */

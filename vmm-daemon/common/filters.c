@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/array_size.h"
@@ -123,8 +124,19 @@ static const struct rule service[] = {
 };
 
 static const struct rule supervisor[] = {
-	ANY(poll), ANY(read), ANY(write), ANY(close), ANY(pipe2), ANY(sendmsg),
+	ANY(poll), ANY(read), ANY(write), ANY(close), ARG(socketpair, 0, AF_UNIX), ANY(sendmsg),
 	ARG(kill, 1, SIGKILL), ANY(wait4), ANY(clock_gettime),
+	ANY(rt_sigreturn), ANY(restart_syscall), ANY(exit_group),
+	{ 0 }
+};
+
+/* The supervisor's process that asks the policy service. */
+static const struct rule asker[] = {
+	ANY(poll), ARG(socket, 0, AF_UNIX), ANY(connect), ANY(sendto), ANY(recvfrom), ANY(close),
+	/* the log */
+	ANY(write), ANY(clock_gettime),
+	/* malloc */
+	ANY(brk), ANY(munmap), { "mmap", SCMP_SYS(mmap), -2, 0, 0, 0 }, REFUSED(mremap, ENOMEM),
 	ANY(rt_sigreturn), ANY(restart_syscall), ANY(exit_group),
 	{ 0 }
 };
@@ -174,6 +186,7 @@ static const struct kind {
 	{ "vcpu", vcpu, 0 },
 	{ "service", service, 0 },
 	{ "supervisor", supervisor, 0 },
+	{ "asker", asker, 0 },
 	{ "looker", looker, 0 },
 	{ "launcher", launcher, 1 },
 };

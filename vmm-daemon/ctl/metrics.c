@@ -32,6 +32,7 @@ static void add_limits(json_t *row, const struct config *c)
 	set_limit(row, "max-vms", s->n[CONFIG_MAX_VMS]);
 	set_limit(row, "max-vcpus", s->n[CONFIG_MAX_VCPUS]);
 	set_limit(row, "max-memory", s->n[CONFIG_MAX_MEMORY]);
+	set_limit(row, "max-memory-sum", s->n[CONFIG_MAX_MEMORY_SUM]);
 }
 
 static json_t *tenants(const json_t *host)

@@ -104,6 +104,8 @@ static const struct family {
 		"vCPUs that the tenant may have." },
 	{ "kvmsplit_tenant_guest_memory_limit_bytes", GAUGE, "tenants", "max-memory", 0,
 		"Memory slots that one open of /dev/kvm may have; none: unlimited." },
+	{ "kvmsplit_tenant_guest_memory_sum_limit_bytes", GAUGE, "tenants", "max-memory-sum", 0,
+		"Memory slots that the tenant may have; none: unlimited." },
 	{ "kvmsplit_vm_vms", GAUGE, "vms", "vms", 0, "Virtual machines of the worker." },
 	{ "kvmsplit_vm_vcpus", GAUGE, "vms", "vcpus", 0, "vCPUs of the worker." },
 	{ "kvmsplit_vm_guest_memory_bytes", GAUGE, "vms", "memory", 0,

@@ -59,12 +59,14 @@ static json_t *settings_of(const struct settings *s)
 	for (bit = 0; bit < CONFIG_FEATURE_WORDS * 32; bit++)
 		if (s->hidden[bit / 32] >> (bit % 32) & 1)
 			json_array_append_new(hidden, json_string(config_feature_name(bit)));
-	return json_pack("{s:I, s:I, s:o, s:b, s:I, s:o}",
+	return json_pack("{s:I, s:I, s:o, s:o, s:b, s:I, s:s, s:o}",
 			 "max-vms", (json_int_t)s->n[CONFIG_MAX_VMS],
 			 "max-vcpus", (json_int_t)s->n[CONFIG_MAX_VCPUS],
 			 "max-memory", limit(s->n[CONFIG_MAX_MEMORY]),
+			 "max-memory-sum", limit(s->n[CONFIG_MAX_MEMORY_SUM]),
 			 "nested", (int)s->n[CONFIG_NESTED],
 			 "log-level", (json_int_t)s->n[CONFIG_LOG_LEVEL],
+			 "policy", config_policy_name(s->n[CONFIG_POLICY]),
 			 "hide-cpu-features", hidden);
 }
 

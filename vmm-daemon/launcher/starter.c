@@ -33,7 +33,7 @@
 /* A command line that grows, in static memory. */
 static struct {
 	char *word[32];
-	char number[5][24];
+	char number[6][24];
 	unsigned int nr, numbers;
 } args;
 
@@ -121,6 +121,10 @@ static void make_args(const struct handover *h, int tenant)
 	add_number("--log-level", set->n[CONFIG_LOG_LEVEL]);
 	if (set->n[CONFIG_MAX_MEMORY] != CONFIG_NO_LIMIT)
 		add_number("--max-memory", set->n[CONFIG_MAX_MEMORY]);
+	if (set->n[CONFIG_MAX_MEMORY_SUM] != CONFIG_NO_LIMIT)
+		add_number("--max-memory-sum", set->n[CONFIG_MAX_MEMORY_SUM]);
+	add_word("--policy");
+	add_word((char *)config_policy_name(set->n[CONFIG_POLICY]));
 	if (l.instance && l.notify >= 0)
 		add_number("--notify-fd", l.notify);
 	if (!set->n[CONFIG_NESTED])

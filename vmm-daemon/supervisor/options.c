@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/daemon.h"
+#include "policy/wire/message.h"
 #include "supervisor/supervisor.h"
 
 #define MAX_MS		3600000
@@ -20,7 +21,10 @@
 #define BACKOFF_MAX_MS	10000
 /* Starting a worker is paid by the host: a tenant gets so many at once, then a second. */
 #define START_BURST	64
-#define START_RATE	10
+#define START_RATE	10	/* and of questions to the policy service as many */
+/* What is logged of memory that is refused. */
+#define REFUSAL_MS	1000
+#define REFUSAL_BURST	8
 
 static const char usage[] =
 "Usage: kvm-vmmd --tenant-fd N --uid UID [--worker PATH]\n"
@@ -48,6 +52,12 @@ static const char usage[] =
 "  --idle SECONDS end after so long without a client; default 600, 0: never\n"
 "  --start-rate N start at most N workers a second, after a burst of 64; default\n"
 "                 10, 0: as many as are asked for\n"
+"  --max-memory-sum N\n"
+"                 most guest memory of all VMs together, in bytes\n"
+"  --policy WORD  whether the policy service is asked before a client gets a VM, and\n"
+"                 what if it says nothing: off, the default; optional, expected or\n"
+"                 required, see kvm-split.conf(5)\n"
+"  --policyd PATH its socket, default /run/kvm-split-policy/io.kvmsplit.Policy\n"
 "  --no-nested, --hide N,..., --max-memory N, --log-level N\n"
 "                 for workers, see kvm-vmm(8); the log level holds here, too\n"
 "  --notify-fd N  inherited descriptor for messages to systemd, see sd_notify(3)\n"
@@ -69,6 +79,9 @@ static const struct option longopts[] = {
 	{ "no-nested",	 no_argument,	    NULL, 'n' },
 	{ "hide",	 required_argument, NULL, 'H' },
 	{ "max-memory",	 required_argument, NULL, 'm' },
+	{ "max-memory-sum", required_argument, NULL, 'S' },
+	{ "policy",	 required_argument, NULL, 'p' },
+	{ "policyd",	 required_argument, NULL, 'P' },
 	{ "log-level",	 required_argument, NULL, 'l' },
 	{ "notify-fd",	 required_argument, NULL, 'N' },
 	{ "check",	 no_argument,	    NULL, 'c' },
@@ -156,6 +169,17 @@ void pass(struct supervisor *s, char *word)
 	s->for_worker[s->nr_for_worker++] = word;
 }
 
+static void set_policy(struct supervisor *s, const char *word)
+{
+	long long policy = config_parse_policy(word);
+
+	if (policy < 0)
+		die(EXIT_USAGE, "--policy: '%s' is not off, optional, expected or required", word);
+	s->policy = policy;
+	if (policy != POLICY_OFF)
+		pass(s, "--ask-vm");
+}
+
 static void pass_pair(struct supervisor *s, char *option, char *value)
 {
 	pass(s, option);
@@ -181,6 +205,13 @@ static void set_for_worker(struct supervisor *s, int c, struct words *w)
 		break;
 	case 'm':
 		pass_pair(s, "--max-memory", optarg);
+		break;
+	case 'S':
+		s->max_memory_sum = number("max-memory-sum", optarg, LLONG_MAX);
+		pass(s, "--ask-memory");
+		break;
+	case 'p':
+		set_policy(s, optarg);
 		break;
 	default:
 		common_option(c, "kvm-vmmd", usage);
@@ -214,6 +245,9 @@ static void set_option(struct supervisor *s, int c, struct words *w)
 	case 'R':
 		set_rate(s, optarg);
 		break;
+	case 'P':
+		s->policyd = optarg;
+		break;
 	case 'N':
 		s->notify = number("notify-fd", optarg, INT_MAX);
 		break;
@@ -232,7 +266,11 @@ static void print_line(const char *line)
 
 static void set_defaults(struct supervisor *s)
 {
-	s->tenant = s->ready = s->notify = s->uid_first = -1;
+	s->tenant = s->ready = s->notify = s->asker.fd = s->uid_first = -1;
+	s->max_memory_sum = CONFIG_NO_LIMIT;
+	s->policyd = POLICY_SOCKET;
+	s->refusals = (struct pace){ .cost = REFUSAL_MS, .burst = REFUSAL_BURST };
+	s->questions = (struct pace){ .cost = 1000 / START_RATE, .burst = START_BURST };
 	s->spare_delay = SPARE_DELAY_MS;
 	s->idle = 1000 * IDLE_S;
 	s->backoff = (struct backoff){ .min = BACKOFF_MIN_MS, .max = BACKOFF_MAX_MS };

@@ -35,13 +35,14 @@ static struct {
 /* kvm-vmm's command line, in static memory. */
 static char **worker_args(void)
 {
-	static char tenant_fd[16], ready_fd[16], number[16];
+	static char tenant_fd[16], supervisor_fd[16], number[16];
 	static char *args[7 + MAX_PASSED + 1] = {
-		"kvm-vmm", "--tenant-fd", tenant_fd, "--ready-fd", ready_fd, "--number", number
+		"kvm-vmm", "--tenant-fd", tenant_fd, "--supervisor-fd", supervisor_fd,
+		"--number", number
 	};
 
 	snprintf(tenant_fd, sizeof(tenant_fd), "%d", child.s->tenant);
-	snprintf(ready_fd, sizeof(ready_fd), "%d", child.ready);
+	snprintf(supervisor_fd, sizeof(supervisor_fd), "%d", child.ready);
 	snprintf(number, sizeof(number), "%d", child.pid);
 	memcpy(args + 7, child.s->for_worker, sizeof(child.s->for_worker));
 	return args;
@@ -106,7 +107,7 @@ void start_starter(const struct supervisor *s, struct starter *ret)
  * order_worker() - have a worker started
  * @s:		the supervisor
  * @uid:	the worker's user, -1: the supervisor's
- * @ready:	pipe that gets a byte once it can have a client
+ * @ready:	its end of the socket over which it asks
  *
  * Return: its process id, or a negative errno.
  */

@@ -5,7 +5,7 @@
  * Invariants: it answers no ioctl and touches no client memory, so nothing that
  * a client does can stall it.  Starts of workers are bounded in number, and those of
  * workers that die are spaced out.  When it has served nobody for some time it
- * ends; workers that serve a client go on without it.
+ * ends; workers that serve a client go on without it, and may ask for nothing more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +36,8 @@ static void reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == s->starter.pid)
 			die(EXIT_INTERNAL, "the starter of workers ended");
+		if (pid == s->asker.pid)
+			die(EXIT_INTERNAL, "the process that asks for policy ended");
 		on_worker_end(s, pid, status);
 	}
 }
@@ -67,7 +69,7 @@ static long long start_left(const struct supervisor *s, long long now)
 /* When it is to look again although nothing happens, ms from now; -1: never. */
 static int patience(const struct supervisor *s, long long now)
 {
-	long long wait = -1, idle = s->idle_since + s->idle - now;
+	long long wait = -1, idle = s->idle_since + s->idle - now, ask = links_wait(s, now);
 
 	if (s->starting)
 		wait = later(s->deadline - now, 0);
@@ -77,6 +79,8 @@ static int patience(const struct supervisor *s, long long now)
 		wait = start_left(s, now);
 	if (s->idle && is_idle(s) && (wait < 0 || idle < wait))
 		wait = later(idle, 0);
+	if (ask >= 0 && (wait < 0 || ask < wait))
+		wait = ask;
 	return wait < MAX_SLEEP_MS ? wait : MAX_SLEEP_MS;
 }
 
@@ -113,28 +117,56 @@ static void end_if_idle(struct supervisor *s)
 	}
 }
 
+/* What is watched: the workers' sockets come last. */
+enum { TENANT, SIGNALS, READY, POLICY, LINKS, NR_WATCHED = LINKS + TENANT_UIDS };
+
+static void what_to_watch(const struct supervisor *s, long long now, struct pollfd *p)
+{
+	unsigned int i;
+
+	p[TENANT] = (struct pollfd){ .fd = s->tenant, .events = interest(s, now) };
+	p[SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+	p[READY] = (struct pollfd){ .fd = s->ready, .events = POLLIN };
+	p[POLICY] = (struct pollfd){ .fd = s->asker.fd, .events = POLLIN };
+	for (i = 0; i < TENANT_UIDS; i++)
+		p[LINKS + i] = (struct pollfd){
+			.fd = link_interest(&s->links[i]), .events = POLLIN,
+		};
+}
+
+static void on_questions(struct supervisor *s, const struct pollfd *p)
+{
+	unsigned int i;
+
+	if (p[POLICY].revents)
+		on_policy(s);
+	for (i = 0; i < TENANT_UIDS; i++)
+		if (p[LINKS + i].revents)
+			on_question(s, &s->links[i]);
+	links_ask(s);
+}
+
 static void step(struct supervisor *s)
 {
+	struct pollfd p[NR_WATCHED];
 	long long now = now_ms();
-	struct pollfd p[3] = {
-		{ .fd = s->tenant, .events = interest(s, now) },
-		{ .fd = s->signals, .events = POLLIN },
-		{ .fd = s->ready, .events = POLLIN },
-	};
 
-	if (poll(p, 3, patience(s, now)) < 0) {
+	what_to_watch(s, now, p);
+	if (poll(p, NR_WATCHED, patience(s, now)) < 0) {
 		if (errno != EINTR)
 			die(EXIT_OS, "poll: %s", strerror(errno));
 		return;
 	}
-	if (p[2].revents)
+	/* Before anything changes of which worker a socket is. */
+	on_questions(s, p);
+	if (p[READY].revents)
 		on_ready(s);
-	if (p[1].revents)
+	if (p[SIGNALS].revents)
 		on_signal(s);
 	if (s->starting && now_ms() >= s->deadline)
 		on_stuck(s);
-	if (p[0].events)
-		on_tenant(s, p[0].events, p[0].revents);
+	if (p[TENANT].events)
+		on_tenant(s, p[TENANT].events, p[TENANT].revents);
 	end_if_idle(s);
 }
 
@@ -198,6 +230,8 @@ int main(int argc, char **argv)
 	look_at_overcommit(&s);
 	if (s.notify >= 0)
 		fcntl(s.notify, F_SETFD, FD_CLOEXEC);
+	links_init(&s);
+	start_asker(&s);
 	give_up_files(&s);
 	s.signals = watch_signals(no_more_signals);
 	start_starter(&s, &s.starter);

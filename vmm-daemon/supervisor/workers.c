@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ static void note_start(struct supervisor *s, pid_t pid, long long uid, int ready
 void start_worker(struct supervisor *s)
 {
 	long long uid = s->uid_first < 0 ? -1 : free_uid(s);
-	int pipefd[2];
+	int pair[2];
 	pid_t pid;
 
 	if (s->uid_first >= 0 && uid < 0) {
@@ -94,25 +95,26 @@ void start_worker(struct supervisor *s)
 		count_failure(s);
 		return;
 	}
-	if (pipe2(pipefd, O_CLOEXEC) < 0) {
-		logm(L_ERR, "pipe: %s", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		logm(L_ERR, "socket: %s", strerror(errno));
 		count_failure(s);
 		return;
 	}
-	pid = order_worker(s, uid, pipefd[1]);
-	close(pipefd[1]);
+	pid = order_worker(s, uid, pair[1]);
+	close(pair[1]);
 	if (pid < 0) {
 		logm(L_ERR, "worker: %s", strerror(-pid));
-		close(pipefd[0]);
+		close(pair[0]);
 		count_failure(s);
 		return;
 	}
-	note_start(s, pid, uid, pipefd[0]);
+	note_start(s, pid, uid, pair[0]);
 }
 
 static void end_start(struct supervisor *s)
 {
-	close(s->ready);
+	if (s->ready >= 0)
+		close(s->ready);
 	s->ready = -1;
 	s->starting = 0;
 }
@@ -141,10 +143,10 @@ static void give_up_start(struct supervisor *s)
 }
 
 /**
- * on_ready() - the starting worker's pipe is readable
+ * on_ready() - the starting worker's socket is readable
  * @s:		the supervisor
  *
- * A byte says that it is ready; a pipe that is closed without one is no start.
+ * A byte says that it is ready; a socket that is closed without one is no start.
  */
 void on_ready(struct supervisor *s)
 {
@@ -160,7 +162,9 @@ void on_ready(struct supervisor *s)
 	/* Good news only if it is not one of many that come and go. */
 	if (now_ms() - s->backoff.failed > SHORT_LIFE_MS + s->backoff.max)
 		backoff_reset(&s->backoff);
-	s->spare = 1;
+	s->spare = s->starting;
+	link_begin(s, s->starting, s->ready);
+	s->ready = -1;
 	end_start(s);
 }
 
@@ -215,6 +219,7 @@ void on_worker_end(struct supervisor *s, pid_t pid, int status)
 	for (i = 0; i < TENANT_UIDS; i++)
 		if (s->holder[i] == pid)
 			s->holder[i] = 0;
+	link_end(s, pid);
 	s->nr_living--;
 	report(s, pid, status);
 	if (pid == s->starting) {
@@ -234,5 +239,5 @@ void on_worker_end(struct supervisor *s, pid_t pid, int status)
  */
 int is_idle(const struct supervisor *s)
 {
-	return s->nr_living - s->spare - !!s->starting <= 0;
+	return s->nr_living - !!s->spare - !!s->starting <= 0;
 }

@@ -112,6 +112,7 @@ static void vcpu_thread(void *arg)
 	if (s->call.op != KSPLIT_OP_RELEASE)
 		ksplit_file_close(handle);
 	ksplit_thread_bind_vcpu(-1);
+	ask_vcpu_gone();
 	free(s);
 	return;
 fail:
@@ -134,10 +135,15 @@ static long create_vcpu(struct vmm_call *call, __u64 id)
 
 	if (vm < 0)
 		return vm;
+	r = ask_vcpu();
+	if (r < 0)
+		return r;
 	/* The stub has made sure that the id has 32 bits. */
 	new.fd = ksplit_ops->create_vcpu(call->id, vm, id);
-	if (new.fd < 0)
+	if (new.fd < 0) {
+		ask_vcpu_gone();
 		return new.fd;
+	}
 	call->back_fd = new.fd;
 
 	sem_init(&new.made, 0, 0);
@@ -152,8 +158,10 @@ static long create_vcpu(struct vmm_call *call, __u64 id)
 		ksplit_idle_exit();
 	}
 	sem_destroy(&new.made);
-	if (call->new_kind != KSPLIT_FILE_VCPU)
+	if (call->new_kind != KSPLIT_FILE_VCPU) {
 		ksplit_file_keep(call->handle, new.fd);
+		ask_vcpu_gone();
+	}
 	return new.result;
 }
 

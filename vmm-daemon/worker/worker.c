@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/ask.h"
 #include "common/daemon.h"
 #include "calls/eventfd.h"
 #include "calls/fpu.h"
@@ -36,8 +37,9 @@ static const char usage[] =
 "Serve one open of /dev/kvm.  Started by kvm-vmmd(8), not by hand.\n"
 "\n"
 "  --tenant-fd N  inherited descriptor of the tenant\n"
-"  --ready-fd N   inherited descriptor that gets one byte once the worker can\n"
-"                 be given to a client\n"
+"  --supervisor-fd N\n"
+"                 inherited socket that gets one byte once the worker can be given\n"
+"                 to a client, and then its questions\n"
 "  --uid UID      the tenant, for the log\n"
 "  --number N     the worker's number there, default its process id\n"
 "  --no-nested    offer guests no VMX\n"
@@ -45,6 +47,8 @@ static const char usage[] =
 "                 the kernel's cpufeatures.h\n"
 "  --no-smt       the host's CPUs never share a core\n"
 "  --max-memory N most guest memory, in bytes\n"
+"  --ask-vm       ask the supervisor before the client gets a VM\n"
+"  --ask-memory   ask the supervisor before a guest gets memory\n"
 "  --log-level N  log up to this level of syslog(3), default 6\n"
 "  --counters     print the names of KVM's counters, and end\n"
 "  --insecure     run as root and without a sandbox, for debugging\n"
@@ -53,7 +57,8 @@ static const char usage[] =
 
 struct options {
 	int tenant_fd;
-	int ready_fd;
+	int supervisor_fd;
+	unsigned int asks;	/* of the supervisor: 1 << ASK_VM, 1 << ASK_MEMORY */
 	int insecure;
 	int nested;
 };
@@ -121,19 +126,21 @@ static struct options parse_options(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "tenant-fd",	required_argument, NULL, 't' },
-		{ "ready-fd",	required_argument, NULL, 'r' },
+		{ "supervisor-fd", required_argument, NULL, 'r' },
 		{ "number",	required_argument, NULL, 'N' },
 		{ "uid",	required_argument, NULL, 'u' },
 		{ "no-nested",	no_argument,	   NULL, 'n' },
 		{ "hide",	required_argument, NULL, 'H' },
 		{ "no-smt",	no_argument,	   NULL, 's' },
 		{ "max-memory",	required_argument, NULL, 'm' },
+		{ "ask-vm",	no_argument,	   NULL, 'v' },
+		{ "ask-memory",	no_argument,	   NULL, 'M' },
 		{ "log-level",	required_argument, NULL, 'l' },
 		{ "counters",	no_argument,	   NULL, 'c' },
 		{ "insecure",	no_argument,	   NULL, 'i' },
 		OPTIONS_COMMON
 	};
-	struct options o = { .tenant_fd = -1, .ready_fd = -1, .nested = 1 };
+	struct options o = { .tenant_fd = -1, .supervisor_fd = -1, .nested = 1 };
 	int c, number = getpid();
 	long long uid = -1;
 
@@ -143,7 +150,7 @@ static struct options parse_options(int argc, char **argv)
 			o.tenant_fd = fd_option("tenant-fd", optarg);
 			break;
 		case 'r':
-			o.ready_fd = fd_option("ready-fd", optarg);
+			o.supervisor_fd = fd_option("supervisor-fd", optarg);
 			break;
 		case 'u':
 			uid = number_option("uid", optarg, UINT_MAX);
@@ -162,6 +169,12 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'm':
 			ksplit_window_most = number_option("max-memory", optarg, LLONG_MAX);
+			break;
+		case 'v':
+			o.asks |= 1 << ASK_VM;
+			break;
+		case 'M':
+			o.asks |= 1 << ASK_MEMORY;
 			break;
 		case 'l':
 			ksplit_log_highest = number_option("log-level", optarg, L_INFO);
@@ -258,17 +271,6 @@ static int open_session(int tenant)
 	return session;
 }
 
-static void say_ready(int fd)
-{
-	ssize_t ignored;
-
-	if (fd < 0)
-		return;
-	ignored = write(fd, "R", 1);
-	(void)ignored;
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -282,7 +284,8 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 1);
 	if (!o.insecure && (geteuid() == 0 || getuid() == 0))
 		die(EXIT_PERM, "a worker does not run as root");
-	sandbox_close_others(o.tenant_fd, o.ready_fd);
+	sandbox_close_others(o.tenant_fd, o.supervisor_fd);
+	ask_use(o.supervisor_fd, o.asks);
 	ksplit_ops_stub_use(o.tenant_fd);
 
 	/* Threads inherit all of it. */
@@ -297,6 +300,6 @@ int main(int argc, char **argv)
 		die(EXIT_OS, "no sandbox: %s", strerror(errno));
 
 	session = open_session(o.tenant_fd);
-	say_ready(o.ready_fd);
+	ask_ready();
 	serve_session(session);
 }

@@ -8,6 +8,12 @@
 /* serve.c */
 void serve_session(int session) __attribute__((noreturn));
 
+/* ask.c */
+void ask_use(int fd, unsigned int what);
+void ask_ready(void);
+int ask_vcpu(void);
+void ask_vcpu_gone(void);
+
 /* sandbox.c */
 void sandbox_close_others(int keep1, int keep2);
 int sandbox_prepare(void);

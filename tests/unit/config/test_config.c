@@ -105,8 +105,10 @@ START_TEST(defaults)
 	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_VMS], 64);
 	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_VCPUS], 512);
 	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_MEMORY], CONFIG_NO_LIMIT);
+	ck_assert_int_eq(c.defaults.n[CONFIG_MAX_MEMORY_SUM], CONFIG_NO_LIMIT);
 	ck_assert_int_eq(c.defaults.n[CONFIG_NESTED], 1);
 	ck_assert_int_eq(c.defaults.n[CONFIG_LOG_LEVEL], L_INFO);
+	ck_assert_int_eq(c.defaults.n[CONFIG_POLICY], POLICY_EXPECTED);
 	ck_assert_str_eq(c.defaults.policy_socket, "");
 	ck_assert(config_allows(&c, "anybody", is_member, groups));
 	ck_assert_ptr_eq(config_settings(&c, "anybody"), &c.defaults);
@@ -126,23 +128,28 @@ START_TEST(all_keys)
 	    "uid-base: 70000\nmax-tenants: 448\n"
 	    "users: [ alice, \"@kvm\" ]\ndeny: [ mallory ]\n"
 	    "defaults:\n  max-vms: 2\n  max-vcpus: 4\n  max-memory: 512M\n"
-	    "  nested: no\n  hide-cpu-features: [ fpu ]\n  log-level: warning\n"
-	    "ceilings: { max-vms: 3, max-vcpus: 8, max-memory: 1T }\n");
+	    "  max-memory-sum: 1G\n  policy: required\n  nested: no\n  hide-cpu-features: [ fpu ]\n  log-level: warning\n"
+	    "ceilings: { max-vms: 3, max-vcpus: 8, max-memory: 1T,\n"
+	    "  max-memory-sum: 2G }\n");
 	put(tenant,
 	    "max-vms: 3\nmax-memory: 64G\nnested: yes\nhide-cpu-features:\n- vme\n- AVX2\n"
-	    "policy-socket: /run/policy\n");
+	    "policy-socket: /run/policy\nmax-memory-sum: 2048M\npolicy: off\n");
 	c = load(0);
 	ck_assert_int_eq(c.n[CONFIG_UID_BASE], 70000);
 	ck_assert_int_eq(c.n[CONFIG_MAX_TENANTS], 448);
 	s = config_settings(&c, "bob");
 	ck_assert_int_eq(s->n[CONFIG_MAX_VMS], 2);
 	ck_assert_int_eq(s->n[CONFIG_MAX_MEMORY], 512 << 20);
+	ck_assert_int_eq(s->n[CONFIG_MAX_MEMORY_SUM], 1 << 30);
+	ck_assert_int_eq(s->n[CONFIG_POLICY], POLICY_REQUIRED);
 	ck_assert_int_eq(s->n[CONFIG_NESTED], 0);
 	ck_assert(hidden(s, 0) && !hidden(s, 1));
 	s = config_settings(&c, "alice");
 	ck_assert_int_eq(s->n[CONFIG_MAX_VMS], 3);
 	ck_assert_int_eq(s->n[CONFIG_MAX_VCPUS], 4);
 	ck_assert_int_eq(s->n[CONFIG_MAX_MEMORY], 64LL << 30);
+	ck_assert_int_eq(s->n[CONFIG_MAX_MEMORY_SUM], 2LL << 30);
+	ck_assert_int_eq(s->n[CONFIG_POLICY], POLICY_OFF);
 	ck_assert_int_eq(s->n[CONFIG_NESTED], 1);
 	ck_assert_int_eq(s->n[CONFIG_LOG_LEVEL], L_WARNING);
 	ck_assert_str_eq(s->policy_socket, "/run/policy");
@@ -264,6 +271,8 @@ static const struct bad {
 	{ "defaults:\n  max-memory: 9007199254740993K\n", "2: max-memory: '9007199254740993K' is not" },
 	{ "defaults:\n  max-memory: G\n", "2: max-memory: 'G' is not a size" },
 	{ "defaults:\n  max-memory: -1G\n", "2: max-memory: '-1G' is not a size" },
+	{ "defaults:\n  max-memory-sum: 5\n", "2: max-memory-sum: '5' is not a size" },
+	{ "defaults:\n  policy: maybe\n", "2: policy: 'maybe' is not off, optional, expected or" },
 	{ "defaults:\n  log-level: debug\n", "2: log-level: 'debug' is not error, warning" },
 	{ "defaults:\n  hide-cpu-features: [ avx3 ]\n", "2: hide-cpu-features: no CPU feature is called 'avx3'" },
 	{ "defaults:\n  policy-socket: run/x\n", "2: policy-socket: 'run/x' is not an absolute path" },

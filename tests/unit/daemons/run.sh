@@ -100,7 +100,7 @@ check 'kvm-vmmd with a bad range' status_is 64 \
 # A worker takes the want (one byte), says that it is ready, and stays.
 cat > "$dir/worker" << EOF
 #!/bin/bash
-[ "\$1 \$3" = '--tenant-fd --ready-fd' ] || exit 9
+[ "\$1 \$3" = '--tenant-fd --supervisor-fd' ] || exit 9
 echo \$\$ >> "$dir/started"
 [ ! -e "$dir/broken" ] || exit 3
 read -r -N 1 _ <&\$2
@@ -183,6 +183,107 @@ kill "${workers[0]:-}"
 check 'ends afterwards' until_true 5 grep -q '<6>tenant 7: no client for 1 s: ending' "$dir/log"
 wait $vmmd
 check 'with status 0' test $? = 0
+
+# ---------------------------------------------------------------- questions
+
+# A worker that asks for a VM and then for twice 60 MiB, and writes down what it hears.
+python3 -c 'import sys; print("#!" + sys.executable)' > "$dir/asks"
+cat >> "$dir/asks" << 'EOF'
+import os, socket, struct, sys
+os.read(int(sys.argv[2]), 1)
+s = socket.socket(fileno=int(sys.argv[4]))
+s.send(b'R')
+heard = [str(os.getpid()), ' '.join(sys.argv[7:])]
+for what, size in (0, 0), (1, 60 << 20), (1, 60 << 20):
+    s.send(struct.pack('=IIQ', what, 0, size))
+    heard.append(' '.join(map(str, struct.unpack('=iIQ', s.recv(64)))))
+with open(os.path.dirname(sys.argv[0]) + '/heard', 'a') as f:
+    print(', '.join(heard), file=f)
+s.recv(1)
+EOF
+chmod +x "$dir/asks"
+# service REPLIES: a policy service with a reply, None is none at all, for each connection
+service()
+{
+	python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1] + ".new")
+s.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+kept = []
+for reply in eval(sys.argv[2]):
+    c = s.accept()[0]
+    kept.append(c)
+    print(c.recv(65536), file=sys.stderr, flush=True)
+    if reply is not None:
+        c.sendall(reply)
+        kept.pop().close()
+s.accept()
+' "$dir/policyd" "$1" 2> "$dir/asked" &
+	service=$!
+	pids+=("$service")
+	until_true 5 test -S "$dir/policyd"
+}
+no_service()
+{
+	kill "$service" 2> /dev/null
+	wait "$service" 2> /dev/null
+	rm -f "$dir/policyd"
+}
+# hears TEXT WORD: what a worker hears if the policy service is that to its tenant
+hears()
+{
+	: > "$dir/heard"
+	"$bin/kvm-vmmd" --tenant-fd 8 --uid 1001 --worker "$dir/asks" --spare-delay 0 \
+		--policy "$2" --policyd "$dir/policyd" --max-memory-sum 104857600 2> "$dir/log" &
+	vmmd=$!
+	printf x >&8
+	until_true 20 test -s "$dir/heard"
+	kill $vmmd
+	wait $vmmd
+	grep -qF -- "$1" "$dir/heard" || { cat "$dir/heard" "$dir/log" >&2; return 1; }
+}
+# What a worker may have where nobody says otherwise.
+all='4294967295 18446744073709551615'
+reply() { echo "b'{\"parameters\":{\"verdict\":\"$1\",\"reason\":\"${2:-}\",\"whose\":\"tenant\"${3:-}}}\\0'"; }
+
+check 'no service: allowed; two times 60 MiB are more than 100' \
+	hears ", 0 $all, 0 $all, -12 $all" expected
+check 'it is told to ask' count_is 1 'ask-vm --ask-memory' "$dir/heard"
+check 'memory is told' grep -q '<4>tenant 1001: worker .*: max-memory-sum of 100 MiB reached: 120 MiB' "$dir/log"
+check 'no service, which is required' hears ", -13 $all, 0" required
+check 'and why' grep -q '<3>tenant 1001: worker .*: KVM_CREATE_VM refused: no word .*: there is none' "$dir/log"
+service "[$(reply allow '' ',"max_vcpus":3,"max_memory":1048576')]"
+check 'allowed' hears ', 0 3 1048576, ' required
+check 'asked with the worker' grep -q "\"op\":\"vm-create\",.*\"worker\":$(cut -d, -f1 "$dir/heard"),\"vms\":1" "$dir/asked"
+no_service
+service "[$(reply deny 'too \\n many')]"
+check 'denied' hears ", -13 $all, " optional
+check 'with the reason' grep -q '<5>tenant 1001: worker .*: KVM_CREATE_VM refused: denied by tenant: too ? many' "$dir/log"
+no_service
+service "[b'', b'', $(reply allow)]"
+check 'a service that ends and comes back' hears ', 0 ' required
+no_service
+service '[None]'
+check 'a silent one' hears ", -13 $all, " expected
+check 'a silent one is told' grep -q 'no word of the policy service: it does not answer' "$dir/log"
+no_service
+service '[None]'
+check 'a silent one that need not answer' hears ", 0 $all, " optional
+no_service
+service "[b'{' * 70000, b'[]\\0'] * 20"
+check 'one that sends no messages' hears ", -13 $all, " expected
+no_service
+service "[$(reply maybe)]"
+check 'one that decides nothing' hears ", -13 $all, " expected
+no_service
+service '[None]'
+check 'nobody is asked' hears ", 0 $all, " off
+check 'it is told not to ask' count_is 0 'ask-vm' "$dir/heard"
+check 'nobody was asked' lines "$dir/asked" 0
+no_service
+check 'no such word' status_is 64 "$bin/kvm-vmmd" --tenant-fd 8 --uid 7 --policy perhaps
 
 # A tenant that wants workers without end gets a burst, and then so many a second.
 cat > "$dir/quick" << EOF
@@ -294,22 +395,22 @@ EOF
 
 	# A configuration that changes.
 	config=$dir/etc/tenants.d/root.conf
-	check 'default settings' until_true 5 grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --worker-uids 2000000001-2000000255' \
+	check 'default settings' until_true 5 grep -qx -- '--tenant-fd [0-9]* --uid 0 --log-level 6 --policy expected --worker-uids 2000000001-2000000255' \
 		"$dir/supervisor.args"
-	printf 'nested: no\nmax-vms: 3\nmax-memory: 1G\nhide-cpu-features: [ fpu, vme ]\n' > "$config"
+	printf 'nested: no\nmax-vms: 3\nmax-memory: 1G\nmax-memory-sum: 4G\npolicy: off\nhide-cpu-features: [ fpu, vme ]\n' > "$config"
 	kill -HUP $launcher
 	check 'supervisor with other settings is stopped' until_true 5 \
 		grep -q 'root: supervisor .* ended, signal 15' "$dir/log2"
 	want 0
 	check 'new limit' until_true 5 grep -qx 'bind 0 3' "$dir/shim"
 	check 'new settings' until_true 5 grep -q -- \
-		'--uid 0 --log-level 6 --max-memory 1073741824 --no-nested --hide 0,1' "$dir/supervisor.args"
+		'--uid 0 --log-level 6 --max-memory 1073741824 --max-memory-sum 4294967296 --policy off --no-nested --hide 0,1' "$dir/supervisor.args"
 	check 'other supervisors go on' count_is 1 'ended, signal 15' "$dir/log2"
 	# One that is bad: told once, the old one stays.
 	echo 'max-vmz: 3' >> "$config"
 	kill -HUP $launcher
 	check 'bad file is logged' until_true 5 \
-		grep -q "<3>kvm-split-launcher: $config:5: unknown key 'max-vmz'" "$dir/log2"
+		grep -q "<3>kvm-split-launcher: $config:7: unknown key 'max-vmz'" "$dir/log2"
 	check 'the rest is loaded' until_true 5 count_is 2 'configuration reloaded' "$dir/log2"
 	kill "$(supervisor_of 0)"
 	check 'supervisor is gone' until_true 5 \
@@ -349,7 +450,7 @@ EOF
 	check 'others do not wait while its users are looked up' until_true 5 count_is 10 '^deny 65000 13$' "$dir/shim"
 	check 'nor does it start before' last_is '--uid 65534 .*--no-nested' "$dir/supervisor.args"
 	rm "$dir/shim.slow"
-	check 'on again' until_true 5 last_is '--uid 65534 --log-level 6 --worker-uids' "$dir/supervisor.args"
+	check 'on again' until_true 5 last_is '--uid 65534 --log-level 6 --policy expected --worker-uids' "$dir/supervisor.args"
 
 	# A supervisor that keeps dying.
 	check 'which runs' until_true 5 lives 65534

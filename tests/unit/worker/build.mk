@@ -17,7 +17,7 @@ $(SUITE)/%.o: $(U)/%.c $(U)/front.h $(wildcard $(U)/../../../vmm-daemon/*/*.h) \
 	$(Q)$(CC) $(HOSTCFLAGS_LIBKVM) -c -o $@ $<
 
 $(SUITE)/test_worker: LDLIBS_LIBKVM += $(shell pkg-config --libs check)
-$(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/worker/serve.o \
+$(SUITE)/test_worker: $(SUITE)/test_worker.o $(SUITE)/front.o $(O)/worker/ask.o $(O)/worker/serve.o \
 		$(O)/worker/sandbox.o $(call common,confine daemon) \
 		$(LIBKVM) $(LDS)
 	$(Q)$(LINK_LIBKVM) -Wl,--wrap=fcntl

@@ -32,6 +32,7 @@
 
 #include "../run_suite.h"
 #include "common/array_size.h"
+#include "common/ask.h"
 #include "common/confine.h"
 #include "common/daemon.h"
 #include "filters.h"
@@ -324,6 +325,75 @@ static void slots(void)
 START_TEST(memory_slots)
 {
 	serve_client(slots);
+}
+END_TEST
+
+/* ----------------------------------------------------------- questions --- */
+
+#define ANY_HVA		0x7f0000000000
+
+/* What the supervisor is asked, in turn, and says. */
+static const struct {
+	struct ask question;
+	struct ask_answer answer;
+} script[] = {
+	{ { ASK_VM, 0, 0 }, { -EACCES, ~0u, ~0ull } },
+	{ { ASK_VM, 0, 0 }, { 0, 1, 3 << 20 } },
+	{ { ASK_MEMORY, 0, 1 << 20 }, { 0, 0, 0 } },
+	{ { ASK_MEMORY, 0, 2 << 20 }, { -ENOMEM, 0, 0 } },
+	{ { ASK_FREED, 0, 1 << 20 }, { 0, 0, 0 } },
+};
+
+static int supervisor_fd;
+static pthread_t supervisor;
+
+static void *supervisor_main(void *arg)
+{
+	struct ask q;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(script); i++) {
+		ck_assert_int_eq(recv(supervisor_fd, &q, sizeof(q), 0), sizeof(q));
+		ck_assert_mem_eq(&q, &script[i].question, sizeof(q));
+		if (q.what != ASK_FREED)
+			send(supervisor_fd, &script[i].answer, sizeof(script[i].answer), 0);
+	}
+	close(supervisor_fd);
+	return arg;
+}
+
+static void ask_for_all(void)
+{
+	struct cfile *none = NULL;
+
+	ck_assert_int_eq(front_ioctl(sys, KVM_CREATE_VM, 0, &none), -EACCES);
+	ck_assert_ptr_null(none);
+	make_vm();
+	ck_assert_int_eq(set_slot(0, 0, 1 << 20, ANY_HVA), 0);
+	ck_assert_int_eq(set_slot(1, 16 << 20, 2 << 20, ANY_HVA), -ENOMEM);
+	/* More than the answer allowed, and SMM's view: nobody is asked. */
+	ck_assert_int_eq(set_slot(1, 16 << 20, 3 << 20, ANY_HVA), -ENOMEM);
+	ck_assert_int_eq(set_slot(1 << 16, 0, 1 << 20, ANY_HVA), 0);
+	make_vcpu(0, &vcpu);
+	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_VCPU, 1, &none), -ENOSPC);
+	ck_assert_int_eq(set_slot(0, 0, 0, ANY_HVA), 0);
+	/* The supervisor is gone, and permits nothing. */
+	pthread_join(supervisor, NULL);
+	ck_assert_int_eq(set_slot(0, 0, 1 << 20, ANY_HVA), -ENOMEM);
+	ck_assert_int_eq(front_ioctl(sys, KVM_CREATE_VM, 0, &none), -EACCES);
+	front_release(vcpu);
+	front_release(vm);
+}
+
+START_TEST(questions)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	supervisor_fd = pair[1];
+	ask_use(pair[0], 1 << ASK_VM | 1 << ASK_MEMORY);
+	pthread_create(&supervisor, NULL, supervisor_main, NULL);
+	serve_client(ask_for_all);
 }
 END_TEST
 
@@ -1010,6 +1080,7 @@ int main(void)
 	tcase_add_exit_test(t, file_that_the_client_cannot_take, 0);
 	tcase_add_exit_test(t, reply_given_twice, 0);
 	tcase_add_exit_test(t, memory_slots, 0);
+	tcase_add_exit_test(t, questions, 0);
 	tcase_add_exit_test(t, run_with_io, 0);
 	tcase_add_exit_test(t, run_interrupted, 0);
 	tcase_add_exit_test(t, fpu_state, 0);
@@ -1029,6 +1100,7 @@ int main(void)
 	tcase_add_exit_test(t, system_calls, 0);
 	tcase_add_exit_test(t, several_objects, 0);
 	tcase_add_exit_test(t, memory_slots, 0);
+	tcase_add_exit_test(t, questions, 0);
 	tcase_add_exit_test(t, run_with_io, 0);
 	tcase_add_exit_test(t, run_interrupted, 0);
 	tcase_add_exit_test(t, fpu_state, 0);
