@@ -32,6 +32,7 @@
 
 #include "uapi/kvm_split.h"
 #include "chan/chan.h"
+#include "fast/state.h"
 #include "pure/msr_bitmap.h"
 #include "pure/vmcs_policy.h"
 
@@ -138,13 +139,6 @@ struct ksplit_root {
 	refcount_t users;		/* vCPUs that have it loaded, + the list */
 };
 
-/* Of a VM, the ports whose writes signal. */
-struct ksplit_bells {
-	spinlock_t lock;
-	DECLARE_HASHTABLE(table, 6);	/* by port */
-	u32 nr;
-};
-
 struct ksplit_vm {
 	struct kref ref;
 	struct ksplit_session *session;
@@ -152,7 +146,7 @@ struct ksplit_vm {
 	struct mm_struct *owner;	/* mmgrab()ed */
 	bool dead;			/* READ_ONCE/WRITE_ONCE */
 	u32 id;				/* for the log */
-	struct ksplit_bells bells;	/* fast/doorbell.c */
+	struct ksplit_fast_vm fast;
 
 	struct kvm_irq_level low_line;	/* what the session's call low_id lowered */
 	struct kvm_irq_level low_answer;
@@ -203,13 +197,10 @@ struct ksplit_hw_vmcs {
 	u64 *msr_bitmap;
 	u64 msr_words[KSPLIT_NR_MSR_WORDS];	/* it was made from */
 	struct vmcs_region *shadow;	/* the shadow VMCS, active where this one is */
-	struct {			/* the virtual-APIC page, pinned; NULL: none.  fast/apic.c */
-		struct page *page;
-		u64 addr;		/* the worker's */
-	} apic;
+	struct ksplit_fast_vmcs fast;
 	struct {			/* as last written; of which CPU */
 		int cpu;
-		unsigned long rsp, cr3, cr4, fs_base, eptp, link, perf, apic;
+		unsigned long rsp, cr3, cr4, fs_base, eptp, link, perf;
 	} host;
 	struct vmx_msr_entry perf_guest[KSPLIT_PERF_MSRS];	/* VM entry and exit load them */
 	struct vmx_msr_entry perf_host[KSPLIT_PERF_MSRS];
@@ -238,7 +229,8 @@ struct ksplit_vcpu {
 
 	struct ksplit_root *root;	/* referenced while loaded */
 	u64 tlb_gen;
-	bool in_guest;			/* a kick needs an IPI; interrupts off since, until exit */
+	/* A kick needs an IPI, with 2 a posted interrupt one; interrupts off until exit. */
+	u8 in_guest;
 	int cpu;			/* where it is in_guest, or last was */
 	bool kicked;
 	bool interrupted;		/* the client's call is: a kick goes with it */

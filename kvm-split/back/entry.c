@@ -396,9 +396,6 @@ static void ksplit_prepare_entry(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs
 	ksplit_write_changed(&v->host.eptp, EPT_POINTER, vcpu->root->eptp);
 	ksplit_write_changed(&v->host.link, VMCS_LINK_POINTER,
 			     ksplit_shadows(v) ? __pa(v->shadow) : ~0ul);
-	if (v->apic.page)
-		ksplit_write_changed(&v->host.apic, VIRTUAL_APIC_PAGE_ADDR,
-				     page_to_phys(v->apic.page));
 }
 
 /*
@@ -422,7 +419,7 @@ static int ksplit_sync_tlb(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
 	 * exit.  Pairs with the barriers in ksplit_vcpu_kick() and
 	 * ksplit_vm_kick_sync(): they write, then look at in_guest.
 	 */
-	WRITE_ONCE(vcpu->in_guest, true);
+	WRITE_ONCE(vcpu->in_guest, 1 + ksplit_apic_posts(v));
 	smp_mb();	/* see above */
 	if (READ_ONCE(vcpu->vm->dead))
 		return -ESHUTDOWN;
@@ -520,6 +517,7 @@ int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct kspl
 	e->at_once = READ_ONCE(vcpu->kicked) || (vcpu->run.flags & KSPLIT_RUN_EXIT_AT_ONCE);
 	e->intr_info = 0;
 	ksplit_arm_timer(vcpu, e);
+	ksplit_apic_enter(v);
 	if (e->requeue)
 		ksplit_requeue_event(e);
 	/* CR3 may change its PCID until the last moment. */
@@ -541,6 +539,7 @@ int ksplit_enter(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v, struct kspl
 	ksplit_load_host(vcpu, &host);
 	WRITE_ONCE(vcpu->in_guest, false);
 	ksplit_after_exit(vcpu, v, e);
+	ksplit_apic_interrupt(v, e);
 
 	/*
 	 * The host's interrupts are taken here, the one that caused the exit

@@ -410,7 +410,7 @@ struct ksplit_refill {
 	struct ksplit_walk walk;
 	u64 seq;
 	u64 window;		/* worker address of the page */
-	u64 hva;		/* the owner's */
+	u64 hva;		/* the owner's, 0: the VM's own page */
 	bool write;
 	bool fetch;
 	bool writable;		/* the owner's page was got for writing */
@@ -424,7 +424,7 @@ static int ksplit_read_table(void *ctx, u64 addr, u64 *ret_entry)
 	return get_user(*ret_entry, (u64 __user *)addr);
 }
 
-/* Finds the slot of a leaf.  Returns false if it lies outside of any window. */
+/* Finds the slot of a leaf, or the VM's own page.  Returns false if it is neither's. */
 static bool ksplit_refill_slot(struct ksplit_vm *vm, struct ksplit_refill *f)
 {
 	u64 mask = ksplit_level_size(f->walk.level) - 1;
@@ -433,8 +433,11 @@ static bool ksplit_refill_slot(struct ksplit_vm *vm, struct ksplit_refill *f)
 	f->window = f->walk.addr + (f->walk.gpa & mask & PAGE_MASK);
 	guard(spinlock)(&vm->mmu_lock);
 	slot = ksplit_slot_by_window(vm, f->window);
-	if (!slot)
-		return false;
+	if (!slot) {
+		f->page = ksplit_apic_page(vm, f->window);
+		f->writable = true;
+		return f->page;
+	}
 	f->hva = slot->hva + (f->window - slot->window);
 	if (slot->readonly)
 		f->walk.rights &= ~KSPLIT_EPT_W;
@@ -582,7 +585,8 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	unsigned int level;
 	u64 *entry;
 
-	if (root->dead || !slot || ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
+	if (root->dead || (f->hva && !slot) ||
+	    ksplit_mem_retry(vm, f->seq, start, start + PMD_SIZE))
 		return 0;
 	if (vm->ept_pages + KSPLIT_EPT_LEVELS > vm->ept_pages_max) {
 		ksplit_root_drop(vm, ksplit_root_victim(vm));
@@ -592,7 +596,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	if (!f->writable)
 		rights &= ~KSPLIT_EPT_W;
 
-	level = ksplit_refill_level(vm, slot, f);
+	level = f->hva ? ksplit_refill_level(vm, slot, f) : 1;
 	entry = ksplit_find_entry(vm, root, f, gpa, level);
 	if (entry && level > 1 && rights & KSPLIT_EPT_X &&
 	    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
@@ -613,7 +617,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 	if (!entry)
 		return -EAGAIN;
 	ksplit_install(vm, f, entry, level, rights);
-	if (gpa != slot->gpa + (f->window - slot->window))
+	if (f->hva && gpa != slot->gpa + (f->window - slot->window))
 		root->linear = false;
 	return 0;
 }
@@ -686,6 +690,8 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_exit *e, u64 gpa)
 		e->qualification = ksplit_ept_qualification(e->qualification, &f.walk);
 		return 0;
 	}
+	if (f.page)
+		return ksplit_refill(vm, vcpu->root, &f) ?: 1;
 
 	/* While it is held the owner's page tables stay. */
 	if (mmget_not_zero(vm->owner)) {

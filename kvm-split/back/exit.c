@@ -9,7 +9,6 @@
 
 #include <asm/cpu.h>
 
-#include "fast/fast.h"
 #include "vmx.h"
 
 /* ------------------------------------------------------------ exits -- */
@@ -156,6 +155,8 @@ int ksplit_report(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 	}
 	if ((u16)e->reason == EXIT_REASON_EPT_VIOLATION)
 		e->value[KSPLIT_S_EXIT_QUALIFICATION] = e->qualification;
+	/* Not the vector of a host's interrupt. */
+	e->value[KSPLIT_S_VM_EXIT_INTR_INFO] = e->intr_info;
 	e->value[KSPLIT_S_VM_EXIT_REASON] = e->reason;
 	ksplit_slot_set(e->stored, KSPLIT_S_VM_EXIT_REASON);
 	e->value[KSPLIT_S_IDT_VECTORING_INFO_FIELD] = e->idt_info;

@@ -14,7 +14,6 @@
 #include <linux/uaccess.h>
 #include <trace/events/ipi.h>
 
-#include "fast/fast.h"
 #include "pure/values.h"
 #include "vmx.h"
 
@@ -58,6 +57,7 @@ static int ksplit_fetch_msr_bitmap(struct ksplit_hw_vmcs *v)
 			unsafe_get_user(words[i], bitmap + ksplit_pass_words[i].word, fault);
 		user_access_end();
 	}
+	ksplit_x2apic_words(words, v->state.real[KSPLIT_S_SECONDARY_VM_EXEC_CONTROL]);
 	for (unsigned int i = 0; i < KSPLIT_NR_MSR_WORDS; i++)
 		changed |= words[i] ^ v->msr_words[i];
 	if (changed) {

@@ -10,7 +10,6 @@
 #include <linux/anon_inodes.h>
 
 #include "pure/kvm_run.h"
-#include "fast/fast.h"
 #include "vmx.h"
 
 static const struct file_operations ksplit_vm_fops;
@@ -116,7 +115,8 @@ static long ksplit_vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long
 
 	switch (cmd) {
 	case KSPLIT_KICK:
-		ksplit_vcpu_kick(vcpu);
+		if (!arg || !ksplit_apic_notify(vcpu))
+			ksplit_vcpu_kick(vcpu);
 		return 0;
 	case KSPLIT_NEXT:
 	case KSPLIT_WINDOW_FAULT:
@@ -199,7 +199,7 @@ static void ksplit_vm_release_ref(struct kref *ref)
 	scoped_guard(mutex, &session->lock)
 		list_del(&vm->node);
 	ksplit_mem_destroy(vm);
-	ksplit_doorbells_free(&vm->bells);
+	ksplit_fast_free(&vm->fast);
 	mmdrop(vm->owner);
 	xa_destroy(&vm->vcpus);
 	free_page((unsigned long)vm->ring);
@@ -323,7 +323,7 @@ struct ksplit_vm *ksplit_vm_create(struct ksplit_session *session, struct mm_str
 	spin_lock_init(&vm->mmu_lock);
 	INIT_LIST_HEAD(&vm->roots);
 	INIT_LIST_HEAD(&vm->dead_roots);
-	ksplit_doorbells_init(&vm->bells);
+	ksplit_fast_init(&vm->fast);
 	atomic64_set(&vm->tlb_gen, 1);
 	ksplit_count(vms);
 

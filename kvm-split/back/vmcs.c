@@ -5,11 +5,10 @@
  * Invariants: a VMCS is active on at most one CPU and is VMCLEARed there
  * before it is loaded elsewhere or freed; a VPID is never 0 and never shared
  * by two VMCSs; only fields in ksplit_vmcs_state.write are written, with the
- * values that ksplit_decode() put into .real.
+ * values that ksplit_decode() and ksplit_apic_pin() put into .real.
  */
 #include <linux/idr.h>
 
-#include "fast/fast.h"
 #include "vmx.h"
 
 static DEFINE_IDA(ksplit_vpids);
@@ -23,7 +22,7 @@ static u64 ksplit_shadow[KSPLIT_SLOT_WORDS] __ro_after_init;
 
 static void __init ksplit_shadow_field(unsigned int encoding, unsigned int slot, bool write)
 {
-	/* What serves PML and APICv is of class NEVER. */
+	/* What serves PML is of class NEVER. */
 	if (!ksplit_slot_test(ksplit_hw.supported, slot))
 		return;
 	__clear_bit(encoding, ksplit_shadow_exits[0]);

@@ -10,6 +10,7 @@
 #define KSPLIT_BACK_VMX_H
 
 #include "ksplit.h"
+#include "fast/fast.h"
 
 struct vmcs_region {
 	u32 revision;

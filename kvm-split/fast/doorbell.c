@@ -14,11 +14,9 @@
  * Invariant: each write signals its eventfd once, by the stub or by the worker.
  */
 #include <linux/eventfd.h>
-#include <linux/hashtable.h>
 #include <linux/uaccess.h>
 
 #include "back/vmx.h"
-#include "fast.h"
 
 #define KSPLIT_MAX_BELLS	1000	/* as KVM's NR_IOBUS_DEVS */
 
@@ -80,7 +78,7 @@ static struct ksplit_bell *ksplit_bell_take(struct ksplit_bells *bells,
  */
 long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __user *arg)
 {
-	struct ksplit_bells *bells = &vm->bells;
+	struct ksplit_bells *bells = &vm->fast.bells;
 	struct ksplit_bell *bell;
 	struct kvm_ioeventfd key;
 	bool gone;
@@ -114,27 +112,31 @@ long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __user *arg)
 }
 
 /**
- * ksplit_doorbells_init - a VM without doorbells
- * @bells: the VM's
+ * ksplit_fast_init - what the fast paths keep of a VM
+ * @fast: the VM's, zeroed
  */
-void ksplit_doorbells_init(struct ksplit_bells *bells)
+void ksplit_fast_init(struct ksplit_fast_vm *fast)
 {
-	spin_lock_init(&bells->lock);
-	hash_init(bells->table);
+	spin_lock_init(&fast->bells.lock);
+	hash_init(fast->bells.table);
+	/* Without memory for it no VMCS gets to use one: ksplit_apic_pin(). */
+	fast->apic_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
 /**
- * ksplit_doorbells_free - drops all
- * @bells: of a VM that nobody uses
+ * ksplit_fast_free - drops all doorbells, and the APIC-access page
+ * @fast: of a VM that nobody uses and that has no EPT any more
  */
-void ksplit_doorbells_free(struct ksplit_bells *bells)
+void ksplit_fast_free(struct ksplit_fast_vm *fast)
 {
 	struct ksplit_bell *bell;
 	struct hlist_node *next;
 	int i;
 
-	hash_for_each_safe(bells->table, i, next, bell, node)
+	hash_for_each_safe(fast->bells.table, i, next, bell, node)
 		ksplit_bell_free(bell);
+	if (fast->apic_page)
+		__free_page(fast->apic_page);
 }
 
 /* Signals the first one that hears a write, any with length 0.  Return: is there one? */
@@ -171,7 +173,7 @@ static bool ksplit_bell_ring(struct ksplit_bells *bells, u64 port, u32 len, u64 
  */
 int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
 {
-	struct ksplit_bells *bells = &vcpu->vm->bells;
+	struct ksplit_bells *bells = &vcpu->vm->fast.bells;
 	unsigned long rip, next, io;
 	u32 blocked, len;
 

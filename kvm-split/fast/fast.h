@@ -8,19 +8,40 @@
 
 #include "ksplit.h"
 
+struct ksplit_exit;
+
+/* Whether the processor takes posted interrupts while a guest runs with it. */
+static inline bool ksplit_apic_posts(const struct ksplit_hw_vmcs *v)
+{
+	return v->state.real[KSPLIT_S_PIN_BASED_VM_EXEC_CONTROL] & PIN_BASED_POSTED_INTR;
+}
+
 #ifdef CONFIG_KVM_SPLIT_FAST
+
+void ksplit_fast_init(struct ksplit_fast_vm *fast);
+void ksplit_fast_free(struct ksplit_fast_vm *fast);
 
 int ksplit_apic_pin(struct ksplit_hw_vmcs *v);
 void ksplit_apic_unpin(struct ksplit_hw_vmcs *v);
+struct page *ksplit_apic_page(struct ksplit_vm *vm, u64 addr);
+bool ksplit_apic_notify(struct ksplit_vcpu *vcpu);
+void ksplit_apic_enter(struct ksplit_hw_vmcs *v);
+void ksplit_apic_interrupt(struct ksplit_hw_vmcs *v, const struct ksplit_exit *e);
 
 long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __user *arg);
-void ksplit_doorbells_init(struct ksplit_bells *bells);
-void ksplit_doorbells_free(struct ksplit_bells *bells);
 int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v);
 
 #else
 
-/* The policy leaves no TPR shadow: there is no page. */
+static inline void ksplit_fast_init(struct ksplit_fast_vm *fast)
+{
+}
+
+static inline void ksplit_fast_free(struct ksplit_fast_vm *fast)
+{
+}
+
+/* The policy leaves no APIC virtualization: there are no pages, nothing is posted. */
 static inline int ksplit_apic_pin(struct ksplit_hw_vmcs *v)
 {
 	return 0;
@@ -30,18 +51,28 @@ static inline void ksplit_apic_unpin(struct ksplit_hw_vmcs *v)
 {
 }
 
+static inline struct page *ksplit_apic_page(struct ksplit_vm *vm, u64 addr)
+{
+	return NULL;
+}
+
+static inline bool ksplit_apic_notify(struct ksplit_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline void ksplit_apic_enter(struct ksplit_hw_vmcs *v)
+{
+}
+
+static inline void ksplit_apic_interrupt(struct ksplit_hw_vmcs *v, const struct ksplit_exit *e)
+{
+}
+
 /* Every doorbell is the worker's. */
 static inline long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __user *arg)
 {
 	return -ENOTTY;
-}
-
-static inline void ksplit_doorbells_init(struct ksplit_bells *bells)
-{
-}
-
-static inline void ksplit_doorbells_free(struct ksplit_bells *bells)
-{
 }
 
 static inline int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)

@@ -371,17 +371,17 @@ static struct cdev ksplit_kvm_cdev;
 /*
  * Parameters of kvm and kvm_intel, read-only, for tools that look there.  They
  * tell what guests get: the stub needs EPT, VPID and unrestricted guest, and
- * offers no worker the APICv controls.  "nested" alone is the operator's to say:
- * the launcher looks here, and logs what has no effect.
+ * offers workers the APICv controls that the processor has.  "nested" alone is the
+ * operator's to say: the launcher looks here, and logs what has no effect.
  */
 #define KSPLIT_PARAM(module, name, type, value) \
 	__module_param_call(module ".", name, &param_ops_##type, &value, 0444, -1, 0)
 
-static bool ksplit_yes, ksplit_no, ksplit_nested = true;
+static bool ksplit_yes, ksplit_no, ksplit_nested = true, ksplit_apicv;
 
 KSPLIT_PARAM("kvm", enable_pmu, bool, ksplit_no);
 KSPLIT_PARAM("kvm", force_emulation_prefix, byte, ksplit_no);
-KSPLIT_PARAM("kvm_intel", enable_apicv, bool, ksplit_no);
+KSPLIT_PARAM("kvm_intel", enable_apicv, bool, ksplit_apicv);
 KSPLIT_PARAM("kvm_intel", ept, bool, ksplit_yes);
 KSPLIT_PARAM("kvm_intel", nested, bool, ksplit_nested);
 KSPLIT_PARAM("kvm_intel", unrestricted_guest, bool, ksplit_yes);
@@ -406,6 +406,7 @@ static int __init ksplit_front_init(void)
 	/* Whatever the command line said. */
 	ksplit_yes = true;
 	ksplit_no = false;
+	ksplit_apicv = ksplit_hw.ctl[KSPLIT_CTL_PIN].allowed1 & PIN_BASED_POSTED_INTR;
 	cdev_init(&ksplit_kvm_cdev, &ksplit_client_fops);
 	r = misc_register(&ksplit_control_dev);
 	if (!r)

@@ -17,11 +17,13 @@ const struct ksplit_pass_word ksplit_pass_words[KSPLIT_NR_MSR_WORDS] = {
 	{ READ_WORD(MSR_IA32_TSC), MASK(MSR_IA32_TSC) },	/* offset and scaling apply */
 	{ READ_WORD(MSR_IA32_SPEC_CTRL), MASK(MSR_IA32_SPEC_CTRL) },	/* hot in guest kernels */
 	{ READ_WORD(MSR_IA32_SYSENTER_CS), SYSENTER },	/* VMCS fields */
+	{ READ_WORD(KSPLIT_X2APIC_MSR), ~0ull },	/* what is not virtualized exits: fast/x2apic.h */
 	{ READ_WORD(MSR_FS_BASE), BASES },	/* VMCS fields; KERNEL_GS_BASE: hot, switched */
 	/* PRED_CMD: a barrier, no state; FLUSH_CMD likewise. */
 	{ WRITE_WORD(MSR_IA32_SPEC_CTRL), MASK(MSR_IA32_SPEC_CTRL) | MASK(MSR_IA32_PRED_CMD) },
 	{ WRITE_WORD(MSR_IA32_FLUSH_CMD), MASK(MSR_IA32_FLUSH_CMD) },
 	{ WRITE_WORD(MSR_IA32_SYSENTER_CS), SYSENTER },
+	{ WRITE_WORD(KSPLIT_X2APIC_MSR), KSPLIT_X2APIC_WRITE },
 	{ WRITE_WORD(MSR_FS_BASE), BASES },
 };
 

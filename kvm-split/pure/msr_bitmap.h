@@ -4,12 +4,13 @@
  * made from that list and the worker's bitmap.
  *
  * Invariant: a bit of the real bitmap is clear only if the list allows it and
- * the worker's bitmap has it clear.
+ * the worker's bitmap, after ksplit_x2apic_words(), has it clear.
  */
 #ifndef KSPLIT_MSR_BITMAP_H
 #define KSPLIT_MSR_BITMAP_H
 
 #include "env.h"
+#include "../fast/x2apic.h"
 
 /**
  * struct ksplit_pass_word - 64 bits of the bitmap with MSRs that may be passed through
@@ -25,7 +26,7 @@ struct ksplit_pass_word {
 	u64 mask;
 };
 
-#define KSPLIT_NR_MSR_WORDS	8
+#define KSPLIT_NR_MSR_WORDS	10
 
 extern const struct ksplit_pass_word ksplit_pass_words[KSPLIT_NR_MSR_WORDS];
 

@@ -21,8 +21,9 @@
  * @KSPLIT_EXIT:	the CPU: read-only exit information
  * @KSPLIT_ADDR:	the worker names memory of its own, which the stub reads
  *			(EPT_POINTER, MSR_BITMAP, VMCS_LINK_POINTER), pins
- *			(VIRTUAL_APIC_PAGE_ADDR) or ignores (VMREAD_BITMAP,
- *			VMWRITE_BITMAP); never written as it is
+ *			(VIRTUAL_APIC_PAGE_ADDR, POSTED_INTR_DESC_ADDR), takes
+ *			for its own page's name (APIC_ACCESS_ADDR) or ignores
+ *			(VMREAD_BITMAP, VMWRITE_BITMAP); never written as it is
  */
 enum ksplit_class {
 	KSPLIT_NEVER, KSPLIT_STUB, KSPLIT_HOST, KSPLIT_CTL, KSPLIT_GUEST, KSPLIT_EXIT,
@@ -33,7 +34,7 @@ enum ksplit_class {
  * enum ksplit_group - fields that are read together
  * @KSPLIT_G_NONE:	the CPU never changes it: what the worker wrote is valid
  * @KSPLIT_G_EXIT:	reason, interruption information, IDT vectoring
- * @KSPLIT_G_BASIC:	RIP, RFLAGS, interruptibility
+ * @KSPLIT_G_BASIC:	RIP, RFLAGS, interruptibility, guest interrupt status
  * @KSPLIT_G_RSP:	RSP
  * @KSPLIT_G_INSN:	length of the instruction that exited
  * @KSPLIT_G_QUAL:	exit qualification

@@ -558,6 +558,10 @@ struct ksplit_dirty {
 #define KSPLIT_RUN		_IOWR(KSPLITIO, 0x40, struct ksplit_run)
 #define KSPLIT_FILL		_IOW(KSPLITIO, 0x41, struct ksplit_fill)
 #define KSPLIT_VMCLEAR		_IO(KSPLITIO, 0x42)	/* arg: VMCS index */
+/*
+ * arg: 0; 1: of interrupts in the vCPU's posted-interrupt descriptor.  The latter does
+ * not end a run whose VMCS processes them.
+ */
 #define KSPLIT_KICK		_IO(KSPLITIO, 0x43)
 #define KSPLIT_BLOCK		_IOWR(KSPLITIO, 0x44, struct ksplit_block)
 #define KSPLIT_FPU_GET		_IOW(KSPLITIO, 0x45, struct ksplit_fpu)

@@ -1452,6 +1452,208 @@ static void test_apic(void)
 	CHECK_EQ(RUN(0x1000, 9), -EFAULT);
 }
 
+/* Whether a worker may have these bits of a control word, by its capability MSR. */
+static int offered(unsigned int msr, uint32_t bits)
+{
+	struct ksplit_info info;
+	int control = open("/dev/kvm-split", O_RDWR | O_CLOEXEC);
+
+	CHECK(control >= 0 && !ioctl(control, KSPLIT_GET_INFO, &info));
+	close(control);
+	return (info.vmx_msr[msr - 0x480] >> 32 & bits) == bits;
+}
+
+#define OFFERED_PIN	0x481
+#define OFFERED_PROC2	0x48b
+#define POSTS		(1u << 7)	/* pin-based: process posted interrupts */
+#define TPR_SHADOW	(1u << 21)
+#define UNRESTRICTED	(1u << 7)
+#define ACCESSES	(1u << 0)	/* virtualize: APIC accesses */
+#define X2APIC		(1u << 4)	/* x2APIC mode */
+#define REGISTERS	(1u << 8)	/* APIC registers */
+#define DELIVERY	(1u << 9)	/* interrupt delivery */
+
+/* Pages of the worker's own. */
+#define APIC_REGS	(TABLES + (TABLE_PAGES - 1) * PAGE)
+#define POSTED		(TABLES + (TABLE_PAGES - 2) * PAGE)
+#define APIC_TOKEN	(TABLES + (TABLE_PAGES - 3) * PAGE)
+
+/* A guest in long mode with a virtual-APIC page. */
+static void start_apic_guest(void)
+{
+	start_guest(code_load, sizeof(code_load));
+	CHECK_EQ(run_filled(0), HLT);
+	long_mode();
+	DO(POKE, APIC_REGS, 0);
+	DO(POKE, POSTED, 0);
+	DO(FIELD, VIRTUAL_APIC_PAGE_ADDR, APIC_REGS);
+	DO(FIELD, CPU_BASED_VM_EXEC_CONTROL, TPR_SHADOW);
+}
+
+/* Exit reason of an access to an MSR, 0 being written; HLT: none. */
+static int64_t msr_access(uint32_t msr, int write)
+{
+	/* mov ecx,msr; xor edx,edx; rdmsr or wrmsr; hlt */
+	uint8_t code[] = { 0xb9, 0, 0, 0, 0, 0x31, 0xd2, 0x0f, write ? 0x30 : 0x32, 0xf4 };
+
+	memcpy(code + 1, &msr, sizeof(msr));
+	load_code(code, sizeof(code));
+	DO(FIELD, GUEST_INTR_STATUS, 0);
+	/* SELF_IPI: a vector. */
+	return RUN(0x1000, msr == 0x83f ? 0x41 : 0);
+}
+
+/*
+ * An x2APIC's MSRs are the processor's virtual ones, or exit: the worker's bitmap lets
+ * every one through; 2.
+ */
+static void test_x2apic(void)
+{
+	static const uint32_t msrs[] = {
+		0x6e0, 0x802, 0x803, 0x808, 0x80a, 0x80b, 0x80f, 0x828, 0x830, 0x832, 0x838, 0x839,
+		0x83f, 0x840, 0x8ff
+	};
+	static const uint32_t bits[] = { X2APIC, REGISTERS, DELIVERY };
+	uint32_t controls;
+	int64_t want;
+
+	start_apic_guest();
+	for (unsigned int set = 0; set < 8; set++) {
+		controls = 0;
+		for (unsigned int i = 0; i < 3; i++)
+			if (set >> i & 1 && offered(OFFERED_PROC2, bits[i]))
+				controls |= bits[i];
+		DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED | controls);
+		for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++) {
+			int tpr = msrs[i] == 0x808, x2apic = !!(controls & X2APIC);
+
+			want = 31;
+			if (x2apic && msrs[i] >= 0x800 && msrs[i] < 0x840 &&
+			    (tpr || controls & REGISTERS))
+				want = HLT;
+			tried("rdmsr of %#x with %#x", msrs[i], controls);
+			CHECK_EQ(msr_access(msrs[i], 0), want);
+			want = 32;
+			if (x2apic && (tpr || (controls & DELIVERY &&
+					       (msrs[i] == 0x80b || msrs[i] == 0x83f))))
+				want = HLT;
+			tried("wrmsr of %#x with %#x", msrs[i], controls);
+			CHECK_EQ(msr_access(msrs[i], 1), want);
+		}
+	}
+	printf("x2apic: controls %#x\n", controls);
+}
+
+/*
+ * The posted-interrupt descriptor is memory that the worker itself may write; the vector
+ * is not its choice; the host gets its interrupts: 1 and 2.
+ */
+static void test_posted(void)
+{
+	/* mov ecx,1000; loop to itself; hlt */
+	static const uint8_t code_loop[] = { 0xb9, 0xe8, 3, 0, 0, 0xe2, 0xfe, 0xf4 };
+	static const uint64_t junk[] = { 0, ~0ull, 0xdead000, 0xffff888000001000 };
+	static const uint64_t vectors[] = { 0, 2, 0x20, 0x80, 0xec, 0xf2, 0xfd, 0xff, ~0ull };
+
+	start_apic_guest();
+	load_code(code_loop, sizeof(code_loop));
+	DO(FIELD, PIN_BASED_VM_EXEC_CONTROL, POSTS);
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED | DELIVERY);
+	if (!offered(OFFERED_PIN, POSTS)) {
+		/* The bit is clear: nobody looks at the descriptor, which there is none of. */
+		CHECK_EQ(RUN(0x1000), HLT);
+		return;
+	}
+	for (int j = 0; j < 4; j++) {
+		DO(FIELD, POSTED_INTR_DESC_ADDR, junk[j]);
+		CHECK_EQ(RUN(0x1000), -EFAULT);
+	}
+	DO(FIELD, POSTED_INTR_DESC_ADDR, WINDOW + 7 * PAGE);
+	CHECK_EQ(RUN(0x1000), -EFAULT);
+	/* VM entry refuses one that is not aligned, and without interrupt delivery any. */
+	for (int at = 1; at < 64; at *= 2) {
+		DO(FIELD, POSTED_INTR_DESC_ADDR, POSTED + at);
+		CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+	}
+	DO(FIELD, POSTED_INTR_DESC_ADDR, POSTED + PAGE - 1);
+	CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+	DO(FIELD, POSTED_INTR_DESC_ADDR, POSTED);
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED);
+	CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED | DELIVERY);
+	for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++) {
+		DO(FIELD, POSTED_INTR_NV, vectors[i]);
+		/* 0x41, posted: an entry begins with it. */
+		DO(POKE, APIC_REGS + 0x220, 0);
+		DO(POKE, POSTED + 8, 2);
+		DO(POKE, POSTED + 32, 1);
+		DO(FIELD, GUEST_INTR_STATUS, 0);
+		tried("notification vector %#lx", (long)vectors[i]);
+		CHECK_EQ(RUN(0x1000), HLT);
+		CHECK_EQ(DO(PEEK, POSTED + 32), 0);
+		CHECK_EQ(DO(PEEK, POSTED + 8), 0);
+		CHECK_EQ(DO(PEEK, APIC_REGS + 0x220), 2);
+	}
+	/* What is mapped there from now on is another page. */
+	CHECK(!DO(UNMAP, POSTED, PAGE));
+	CHECK_EQ(RUN(0x1000), HLT);
+	/* Exits acknowledge the host's interrupts, which are handled all the same. */
+	load_code("\xeb\xfe", 2);
+	DO(FIELD, GUEST_RIP, 0x1000);
+	CHECK(!DO(SPIN, 300));
+	printf("posted: offered\n");
+}
+
+/* The APIC-access page is one of the VM's, whatever the worker has at its address: 3. */
+static void test_access(void)
+{
+	/* mov eax,[0x3080] or of 0x3020, and a store instead; hlt */
+	uint8_t code_tpr[] = { 0x8b, 0x04, 0x25, 0x80, 0x30, 0, 0, 0xf4 };
+	uint8_t code_read[] = { 0x8b, 0x04, 0x25, 0x20, 0x30, 0, 0, 0xf4 };
+	uint8_t code_write[] = { 0x89, 0x04, 0x25, 0x20, 0x30, 0, 0, 0xf4 };
+	const int can = offered(OFFERED_PROC2, ACCESSES);
+
+	start_apic_guest();
+	DO(POKE, APIC_TOKEN, 0x1111);
+	DO(POKE, APIC_TOKEN + 0x20, 0x2222);
+	DO(POKE, APIC_REGS + 0x80, 0x70);
+	DO(LEAF, 3, APIC_TOKEN | 6 << 3 | 7);
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	/* The worker's memory is no guest's. */
+	load_code(code_read, sizeof(code_read));
+	CHECK_EQ(RUN(0x1000), EPT);
+	DO(FIELD, APIC_ACCESS_ADDR, APIC_TOKEN);
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED | ACCESSES);
+	if (can) {
+		CHECK_EQ(RUN(0x1000), 44);
+		CHECK_EQ(done.w[2] & 0xffff, 0x20);
+		load_code(code_tpr, sizeof(code_tpr));
+		CHECK_EQ(RUN(0x1000), HLT);
+		CHECK_EQ(done.w[1], 0x70);
+		if (offered(OFFERED_PROC2, X2APIC)) {
+			DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED | ACCESSES | X2APIC);
+			CHECK_EQ(RUN(0x1000), VMFAIL | 7);
+		}
+		printf("access: offered\n");
+	}
+	/* Without the control it is memory; of nobody else. */
+	DO(FIELD, SECONDARY_VM_EXEC_CONTROL, UNRESTRICTED);
+	load_code(code_read, sizeof(code_read));
+	CHECK_EQ(RUN(0x1000), HLT);
+	CHECK_EQ(done.w[1], 0);
+	load_code(code_write, sizeof(code_write));
+	CHECK_EQ(RUN(0x1000, 0x33), HLT);
+	load_code(code_read, sizeof(code_read));
+	CHECK_EQ(RUN(0x1000), HLT);
+	CHECK_EQ(done.w[1], 0x33);
+	CHECK_EQ(DO(PEEK, APIC_TOKEN + 0x20), 0x2222);
+	/* The worker means another page. */
+	DO(FIELD, APIC_ACCESS_ADDR, APIC_REGS);
+	CHECK_EQ(RUN(0x1000), HLT);
+	CHECK(!DO(FLUSH, KSPLIT_FLUSH_ALL));
+	CHECK_EQ(RUN(0x1000), EPT);
+}
+
 /* Doorbells: what the stub cannot answer it does not take, nor more than its cap; 9. */
 static void test_bells(void)
 {
@@ -1843,6 +2045,9 @@ static const struct {
 	{ "state", test_state },
 	{ "left_out", test_left_out },
 	{ "apic", test_apic },
+	{ "x2apic", test_x2apic },
+	{ "posted", test_posted },
+	{ "access", test_access },
 	{ "bells", test_bells },
 	{ "real_mode", test_real_mode },
 	{ "report", test_report },

@@ -179,6 +179,7 @@ static const struct {
 	{ "port", test_port, 1000 },
 	{ "tick", test_tick, 20 },
 	{ "due", test_due, 20 },
+	{ "self", test_self, 1000 },
 	{ "ipi", test_ipi, 20 },
 	{ "masked", test_masked, 3 },
 	{ "flood", test_flood, 2000 },

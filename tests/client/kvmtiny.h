@@ -113,6 +113,7 @@ void test_hole(unsigned long n);
 void test_port(unsigned long n);
 void test_tick(unsigned long n);
 void test_due(unsigned long n);
+void test_self(unsigned long n);
 void test_ipi(unsigned long n);
 void test_masked(unsigned long n);
 void test_flood(unsigned long n);

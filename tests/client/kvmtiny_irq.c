@@ -57,6 +57,11 @@ asm(".pushsection .rodata\n .code16\n"
     "	out %al, $0x12\n"
     "	sti\n nop\n cli\n"
     "	out %al, $0x10\n jmp 1b\n"
+    "self:" APIC_START
+    "	sti\n"
+    "1:	xor %edx, %edx\n" APIC_WRITE("0x83f", "$" VECTOR)
+    "	nop\n dec %edi\n jnz 1b\n"
+    "	cli\n out %al, $0x10\n"
     "flood:" APIC_START
     "1:	mov %esi, %edx\n" APIC_WRITE("0x830", "$" VECTOR)
     "	jmp 1b\n"
@@ -72,7 +77,7 @@ asm(".pushsection .rodata\n .code16\n"
     "irqchip_guests_end:\n"
     ".code64\n .popsection");
 extern const uint8_t irqchip_guests[], port[], tick[], ping[], pong[], metronome[], masked[];
-extern const uint8_t flood[], flooded[], eoi[], stray[], irqchip_guests_end[];
+extern const uint8_t flood[], flooded[], self[], eoi[], stray[], irqchip_guests_end[];
 
 void set_cpuid(const struct vm *m)
 {
@@ -306,6 +311,19 @@ void test_masked(unsigned long n)
 		run_to(&m, 0x10);
 		CHECK(counted(&m) == i + 1);
 	}
+	printf("%s: ok %lu\n", test, n);
+}
+
+/* IPIs to itself, each of which comes, and is ended, before the next one. */
+void test_self(unsigned long n)
+{
+	struct vm m;
+
+	irqchip_vm(&m);
+	irqchip_vcpu(&m, 0, self, n, 0);
+	run_to(&m, 0x11);
+	run_to(&m, 0x10);
+	CHECK(counted(&m) == n);
 	printf("%s: ok %lu\n", test, n);
 }
 

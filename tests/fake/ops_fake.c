@@ -674,6 +674,7 @@ const struct ksplit_ops ksplit_ops_fake = {
 	.fill		= fake_fill,
 	.vmclear	= fake_vmclear,
 	.kick		= fake_kick,
+	.notify		= fake_kick,
 	.block		= fake_block,
 	.dirty		= fake_dirty,
 	.fpu_get	= fake_fpu_get,

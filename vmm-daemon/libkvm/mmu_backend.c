@@ -179,6 +179,9 @@ void split_invept(struct kvm *kvm, unsigned long root)
 static void flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t first,
 		       gfn_t end)
 {
+	/* The APIC-access page is in no window. */
+	if (slot->id >= KVM_USER_MEM_SLOTS)
+		return flush(kvm, KSPLIT_FLUSH_ALL, 0, 0);
 	first = max(first, slot->base_gfn);
 	end = min(end, slot->base_gfn + slot->npages);
 	if (first < end)
@@ -252,6 +255,9 @@ u64 split_hva_to_pfn(unsigned long addr, bool atomic, bool write_fault,
 {
 	if (writable)
 		*writable = true;
+	/* The caller puts it; windows have no struct page. */
+	if (ksplit_in_arena(addr))
+		get_page(virt_to_page((void *)addr));
 	return addr >> PAGE_SHIFT;
 }
 

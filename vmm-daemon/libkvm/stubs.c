@@ -22,6 +22,7 @@
 #include <linux/syscore_ops.h>
 #include <linux/trace_events.h>
 #include <linux/user-return-notifier.h>
+#include <asm/apic.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/cpu.h>
 #include <asm/desc.h>
@@ -40,6 +41,7 @@
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 
+#include "personality/personality.h"
 #include "cpu_host.h"
 #include "libkvm.h"
 
@@ -113,7 +115,14 @@ void hw_breakpoint_restore(void)
 	/* The stub restores the host's debug registers. */
 }
 
-/* Posted-interrupt vectors belong to the stub. */
+/* KVM sends one IPI only, the notification of posted interrupts; the vector is the stub's. */
+static void send_notification(const struct cpumask *mask, int vector)
+{
+	ksplit_notify_cpu(cpumask_first(mask));
+}
+DEFINE_STATIC_CALL(apic_call_send_IPI_mask, send_notification);
+
+/* A device's interrupts are posted to a vCPU that sleeps, which no worker has. */
 void kvm_set_posted_intr_wakeup_handler(void (*handler)(void))
 {
 }

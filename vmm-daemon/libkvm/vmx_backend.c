@@ -256,6 +256,17 @@ static void take_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 	}
 }
 
+/*
+ * What KVM tells vCPUs in xAPIC mode only: with which address its tables mean the
+ * APIC-access page.
+ */
+static void name_apic_page(struct kvm *kvm)
+{
+	if (kvm->arch.apic_access_memslot_enabled)
+		vmcs_write64(APIC_ACCESS_ADDR,
+			     gfn_to_hva(kvm, APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT));
+}
+
 /* The page is new to the stub: no field of the one before it may survive. */
 static int first_run(struct kvm_vcpu *vcpu, struct split_vmcs *page)
 {
@@ -265,9 +276,12 @@ static int first_run(struct kvm_vcpu *vcpu, struct split_vmcs *page)
 	page->vcpu_fd = vmcs_page(&vmx->vmcs01)->vcpu_fd;
 	page->index = vmx->loaded_vmcs == &vmx->vmcs01 ? 0 : 1;
 	r = ksplit_ops->vmclear(page->vcpu_fd, page->index);
-	if (!r)
-		page->ran = true;
-	return r;
+	if (r)
+		return r;
+	page->ran = true;
+	if (!page->index)
+		name_apic_page(vcpu->kvm);
+	return 0;
 }
 
 /* Slots of a shadow VMCS that L1 writes without an exit. */
@@ -486,14 +500,24 @@ static int split_check_processor_compat(void)
 	return 0;
 }
 
+/* What these name for a nested guest is the client's memory; the stub takes the worker's. */
+static void hide_nested_apicv(struct nested_vmx_msrs *nested)
+{
+	nested->pinbased_ctls_high &= ~PIN_BASED_POSTED_INTR;
+	nested->procbased_ctls_high &= ~CPU_BASED_TPR_SHADOW;
+	nested->secondary_ctls_high &= ~(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |
+					 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |
+					 SECONDARY_EXEC_APIC_REGISTER_VIRT |
+					 SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY);
+}
+
 static int split_hardware_setup(void)
 {
 	int i, r;
 
 	kvm_caps.supported_xcr0 &= ksplit_info()->xcr0;
 	r = vmx_hardware_setup();
-	/* The virtual-APIC page would be the client's memory; the stub takes the worker's. */
-	vmcs_config.nested.procbased_ctls_high &= ~CPU_BASED_TPR_SHADOW;
+	hide_nested_apicv(&vmcs_config.nested);
 	split_hide();
 	shadow_setup();
 	for (i = KSPLIT_MSR_STAR; i <= KSPLIT_MSR_TSC_AUX; i++)

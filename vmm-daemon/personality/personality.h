@@ -76,6 +76,9 @@ void ksplit_thread_signal(int pending);
  */
 int ksplit_thread_waited(int client, unsigned long long ns);
 
+/* smp.c: interrupts were posted to the vCPU of that CPU. */
+void ksplit_notify_cpu(int cpu);
+
 /**
  * ksplit_idle_enter() - the calling thread leaves kernel code for a while
  *

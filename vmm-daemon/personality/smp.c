@@ -36,17 +36,36 @@ struct cross_call {
 	bool done;
 };
 
+/* The descriptor of the CPU's vCPU, or -1. */
+static int vcpu_on(int cpu)
+{
+	struct ksplit_thread *t = READ_ONCE(ksplit_threads[cpu]);
+
+	return t ? READ_ONCE(t->vcpu_fd) : -1;
+}
+
 /**
  * ksplit_kick_cpu() - make the stub return from run or block on a CPU
  * @cpu: if it has no vCPU nothing happens
  */
 void ksplit_kick_cpu(int cpu)
 {
-	struct ksplit_thread *t = READ_ONCE(ksplit_threads[cpu]);
-	int vcpu_fd = t ? READ_ONCE(t->vcpu_fd) : -1;
+	int vcpu_fd = vcpu_on(cpu);
 
 	if (vcpu_fd >= 0)
 		ksplit_ops->kick(vcpu_fd);
+}
+
+/**
+ * ksplit_notify_cpu() - make a guest look at the interrupts that were posted to it
+ * @cpu: if it has no vCPU nothing happens
+ */
+void ksplit_notify_cpu(int cpu)
+{
+	int vcpu_fd = vcpu_on(cpu);
+
+	if (vcpu_fd >= 0)
+		ksplit_ops->notify(vcpu_fd);
 }
 
 /* ------------------------------------------------ waiting for an ack ---- */

@@ -45,6 +45,7 @@ struct ksplit_ops {
 	int (*fill)(int vcpu, struct ksplit_fill *fill);
 	int (*vmclear)(int vcpu, __u32 vmcs_index);
 	int (*kick)(int vcpu);
+	int (*notify)(int vcpu);	/* of posted interrupts */
 	int (*block)(int vcpu, struct ksplit_block *block);
 	int (*fault_in)(int vcpu, struct ksplit_fault *fault);
 	int (*hwpoison)(int vcpu, __u64 addr);

@@ -146,7 +146,12 @@ static int stub_vmclear(int vcpu, __u32 vmcs_index)
 
 static int stub_kick(int vcpu)
 {
-	return call(vcpu, KSPLIT_KICK, NULL);
+	return call_value(vcpu, KSPLIT_KICK, 0);
+}
+
+static int stub_notify(int vcpu)
+{
+	return call_value(vcpu, KSPLIT_KICK, 1);
 }
 
 static int stub_block(int vcpu, struct ksplit_block *block)
@@ -189,6 +194,7 @@ const struct ksplit_ops ksplit_ops_stub = {
 	.fill		= stub_fill,
 	.vmclear	= stub_vmclear,
 	.kick		= stub_kick,
+	.notify		= stub_notify,
 	.block		= stub_block,
 	.dirty		= stub_dirty,
 	.fpu_get	= stub_fpu_get,

@@ -25,11 +25,24 @@ static inline bool intercepted(const u64 *bitmap, u32 msr, bool write)
 
 /*
  * What may be passed through at most; apart from the stub's own list.  SDM vol. 4:
- * TSC, SPEC_CTRL, PRED_CMD, FLUSH_CMD, SYSENTER, FS, GS and kernel GS base.
+ * TSC, SPEC_CTRL, PRED_CMD, FLUSH_CMD, SYSENTER, FS, GS and kernel GS base; with
+ * secondary controls that have the processor virtualize them, an x2APIC's.
  */
-static inline unsigned int msr_rights(u32 msr)
+static inline unsigned int msr_rights(u32 msr, u32 proc2)
 {
+	bool x2apic = proc2 & 1 << 4, regs = x2apic && proc2 & 1 << 8, vid = x2apic && proc2 & 1 << 9;
+
 	switch (msr) {
+	/* SDM vol. 3, 30.5: TPR, EOI, SELF_IPI. */
+	case 0x808:
+		return x2apic ? PASS_READ | PASS_WRITE : 0;
+	case 0x80b:
+	case 0x83f:
+		return (regs ? PASS_READ : 0) | (vid ? PASS_WRITE : 0);
+	case 0x800 ... 0x807:
+	case 0x809 ... 0x80a:
+	case 0x80c ... 0x83e:
+		return regs ? PASS_READ : 0;
 	case 0x10:
 		return PASS_READ;
 	case 0x49:
@@ -45,16 +58,17 @@ static inline unsigned int msr_rights(u32 msr)
 }
 
 /*
- * Every MSR, both ways: passed iff expected and not intercepted by the worker.  A
- * word of the worker's that the stub does not read would show as intercepted.
+ * Every MSR, both ways: passed iff expected with these secondary controls and not
+ * intercepted by the worker.  A word of the worker's that the stub does not read would
+ * show as intercepted.
  */
-static inline void check_all_msrs(const u64 *real, const u64 *worker)
+static inline void check_all_msrs(const u64 *real, const u64 *worker, u32 proc2)
 {
 	u32 i;
 
 	for (i = 0; i < 0x4000; i++) {
 		u32 msr = i < 0x2000 ? i : 0xc0000000 + i - 0x2000;
-		unsigned int r = msr_rights(msr);
+		unsigned int r = msr_rights(msr, proc2);
 
 		EQ(intercepted(real, msr, false),
 		   !(r & PASS_READ) || intercepted(worker, msr, false));

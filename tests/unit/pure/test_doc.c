@@ -202,7 +202,9 @@ static void print_msrs(FILE *f)
 
 	fputs("\n## MSRs without VM exit\n\n"
 	      "If the worker's bitmap lets them through as well; every other MSR "
-	      "exits.\n\n| MSR | access |\n|---|---|\n", f);
+	      "exits.\nThose of an x2APIC do so unless the processor virtualizes them (`kvm-split/fast/x2apic.h`): "
+	      "TPR with\n\"virtualize x2APIC mode\", other reads with \"APIC-register virtualization\", EOI and "
+	      "SELF_IPI with\n\"virtual-interrupt delivery\" as well.\n\n| MSR | access |\n|---|---|\n", f);
 	for (i = 0; i < 0x4000; i++) {
 		u32 msr = i < 0x2000 ? i : 0xc0000000 + i - 0x2000;
 		unsigned int access = passed(i / 64) >> i % 64 & 1;
@@ -236,7 +238,8 @@ static void print_doc(FILE *f)
 	      "| field | rule | why |\n|---|---|---|\n", f);
 	for (i = 0; i < ARRAY_SIZE(rules); i++)
 		fprintf(f, "| %s | %s | %s |\n", rules[i].field, rules[i].rule, rules[i].why);
-	fputs("| other fields of class stub, but the VPID | 0 | |\n"
+	fputs("| posted-interrupt notification vector | the host's vector for it | the handler there does nothing |\n"
+	      "| other fields of class stub, but the VPID | 0 | |\n"
 	      "| other fields of class guest | any value | at worst VM entry fails |\n", f);
 	fputs("\n## Classes\n\n"
 	      "* never: its control is always clear, so the CPU does not look at it; writes are ignored\n"
@@ -246,7 +249,9 @@ static void print_doc(FILE *f)
 	      "* guest: the worker's value, after the rules above\n"
 	      "* exit: read-only, the CPU's\n"
 	      "* address: names the worker's own memory, which the stub reads, but for the VMREAD and "
-	      "VMWRITE bitmaps;\n  the real field is the stub's\n", f);
+	      "VMWRITE bitmaps;\n  the real field is the stub's. The virtual-APIC page and the page of the "
+	      "posted-interrupt descriptor are\n  pinned; the APIC-access page is the stub's own, wherever "
+	      "the worker's tables have that address\n", f);
 	print_fields(f);
 	print_msrs(f);
 }
