@@ -515,13 +515,19 @@ static unsigned int ksplit_refill_level(struct ksplit_vm *vm, const struct kspli
 	return large ? 2 : 1;
 }
 
-/*
- * The entry for @gpa at @level, with the tables above it; NULL if it takes
- * f->spare and there is none.
+/**
+ * ksplit_ept_entry - the entry of a guest physical address, with the tables above it
+ * @vm: the VM
+ * @root: of its
+ * @spare: becomes one of them, and NULL, if one is missing
+ * @gpa: guest physical address
+ * @level: of the entry
+ *
+ * Context: under mmu_lock, interrupts on.
+ * Return: the entry; NULL if it takes a table and there is none.
  */
-static u64 *ksplit_find_entry(struct ksplit_vm *vm, struct ksplit_root *root,
-			      struct ksplit_refill *f, u64 gpa, unsigned int level)
-	__must_hold(&vm->mmu_lock)
+u64 *ksplit_ept_entry(struct ksplit_vm *vm, struct ksplit_root *root, u64 **spare,
+		      u64 gpa, unsigned int level)
 {
 	u64 *table = root->table, *entry, old;
 
@@ -532,10 +538,10 @@ static u64 *ksplit_find_entry(struct ksplit_vm *vm, struct ksplit_root *root,
 			table = ksplit_ept_child(old);
 			continue;
 		}
-		if (!f->spare)
+		if (!*spare)
 			return NULL;
-		table = f->spare;
-		f->spare = NULL;
+		table = *spare;
+		*spare = NULL;
 		WRITE_ONCE(*entry, ksplit_ept_make_table(virt_to_phys(table)));
 		vm->ept_pages++;
 		ksplit_count(ept_pages);
@@ -597,7 +603,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 		rights &= ~KSPLIT_EPT_W;
 
 	level = f->hva ? ksplit_refill_level(vm, slot, f) : 1;
-	entry = ksplit_find_entry(vm, root, f, gpa, level);
+	entry = ksplit_ept_entry(vm, root, &f->spare, gpa, level);
 	if (entry && level > 1 && rights & KSPLIT_EPT_X &&
 	    boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT)) {
 		/*
@@ -606,7 +612,7 @@ static int ksplit_refill_locked(struct ksplit_vm *vm, struct ksplit_root *root,
 		 */
 		if (f->fetch || ksplit_ept_is_table(*entry, level)) {
 			level = 1;
-			entry = ksplit_find_entry(vm, root, f, gpa, level);
+			entry = ksplit_ept_entry(vm, root, &f->spare, gpa, level);
 			if (entry)
 				ksplit_fill_table(PTR_ALIGN_DOWN(entry, PAGE_SIZE),
 						  page_to_phys(f->page) & PMD_MASK, rights);
@@ -679,6 +685,7 @@ int ksplit_ept_fault(struct ksplit_vcpu *vcpu, struct ksplit_exit *e, u64 gpa)
 	if (ksplit_ept_walk(&f.walk, ksplit_read_table, NULL))
 		return -EFAULT;
 	if (f.walk.misconfig) {
+		ksplit_trap(vcpu, gpa);
 		e->reason = (e->reason & ~0xffff) | EXIT_REASON_EPT_MISCONFIG;
 		return 0;
 	}

@@ -82,8 +82,9 @@ int ksplit_handle_exit(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
 		return e->at_once || rdtsc() < vcpu->run.tsc_deadline;
 	case EXIT_REASON_EPT_VIOLATION:
 		return ksplit_handle_ept(vcpu, v, e);
+	case EXIT_REASON_EPT_MISCONFIG:
 	case EXIT_REASON_IO_INSTRUCTION:
-		return ksplit_doorbell_rung(vcpu, v);
+		return ksplit_doorbell_rung(vcpu, v, e);
 	}
 	return 0;
 }

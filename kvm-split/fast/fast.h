@@ -16,6 +16,10 @@ static inline bool ksplit_apic_posts(const struct ksplit_hw_vmcs *v)
 	return v->state.real[KSPLIT_S_PIN_BASED_VM_EXEC_CONTROL] & PIN_BASED_POSTED_INTR;
 }
 
+/* back/ept.c */
+u64 *ksplit_ept_entry(struct ksplit_vm *vm, struct ksplit_root *root, u64 **spare,
+		      u64 gpa, unsigned int level);
+
 #ifdef CONFIG_KVM_SPLIT_FAST
 
 void ksplit_fast_init(struct ksplit_fast_vm *fast);
@@ -29,7 +33,9 @@ void ksplit_apic_enter(struct ksplit_hw_vmcs *v);
 void ksplit_apic_interrupt(struct ksplit_hw_vmcs *v, const struct ksplit_exit *e);
 
 long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __user *arg);
-int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v);
+int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+			 struct ksplit_exit *e);
+void ksplit_trap(struct ksplit_vcpu *vcpu, u64 gpa);
 
 #else
 
@@ -75,9 +81,14 @@ static inline long ksplit_doorbell(struct ksplit_vm *vm, struct kvm_ioeventfd __
 	return -ENOTTY;
 }
 
-static inline int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v)
+static inline int ksplit_doorbell_rung(struct ksplit_vcpu *vcpu, struct ksplit_hw_vmcs *v,
+				       struct ksplit_exit *e)
 {
 	return 0;
+}
+
+static inline void ksplit_trap(struct ksplit_vcpu *vcpu, u64 gpa)
+{
 }
 
 #endif

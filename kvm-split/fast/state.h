@@ -5,10 +5,10 @@
 #ifndef KSPLIT_FAST_STATE_H
 #define KSPLIT_FAST_STATE_H
 
-/* Of a VM, the ports whose writes signal. */
+/* Of a VM, the ports and addresses whose writes signal. */
 struct ksplit_bells {
 	spinlock_t lock;
-	DECLARE_HASHTABLE(table, 6);	/* by port */
+	DECLARE_HASHTABLE(table, 6);	/* by port, or page */
 	u32 nr;
 };
 

@@ -353,8 +353,9 @@ enum ksplit_flush_what {
 #define KSPLIT_COALESCE		_IOW(KSPLITIO, 0x35, struct kvm_coalesced_mmio)
 /*
  * A doorbell that the stub answers when it can, fd being the worker's, or with
- * KVM_IOEVENTFD_FLAG_DEASSIGN the end of one; the worker has it as well.  -EINVAL (it
- * is no port's), -ENOENT, -ENOSPC, -ENOTTY (no fast paths), -EBADF.
+ * KVM_IOEVENTFD_FLAG_DEASSIGN the end of one; the worker has it as well.  -EINVAL (in
+ * memory, and not of length 0; or the host is a guest), -ENOENT, -ENOSPC, -ENOTTY (no
+ * fast paths), -EBADF.
  */
 #define KSPLIT_IOEVENTFD	_IOW(KSPLITIO, 0x36, struct kvm_ioeventfd)
 

@@ -1665,7 +1665,8 @@ static void test_bells(void)
 
 	start_guest(code_load, sizeof(code_load));
 	CHECK(run_filled(0) == HLT);
-	CHECK_EQ(DO(BELL, 0x90000, 0, 0, BELL_NEW), -EINVAL);
+	CHECK_EQ(DO(BELL, 0x90000, 4, 0, BELL_NEW), -EINVAL);
+	CHECK_EQ(DO(BELL, 0x90000, 0, match, BELL_NEW), -EINVAL);
 	CHECK_EQ(DO(BELL, 0x90000, 1, match, BELL_NEW), -EINVAL);
 	for (int bit = 0; bit < 32; bit++)
 		if (~(match | pio | gone) >> bit & 1)
@@ -1692,6 +1693,56 @@ static void test_bells(void)
 	CHECK_EQ(DO(BELL, 0x70, 0, pio, BELL_NEW), 0);
 	CHECK_EQ(DO(BELL, 0x71, 0, pio, BELL_NEW), -ENOSPC);
 	CHECK_EQ(RUN(0x1000), HLT);
+}
+
+#define MISCONFIG	49
+
+/* Doorbells in memory: what else hits a trap is not lost, memory least of all; 4, 9. */
+static void test_traps(void)
+{
+	/* mov [0x3004],eax; hlt, and mov [0x3008] */
+	static const uint8_t code_beside[] = { 0x66, 0xa3, 0x04, 0x30, 0xf4 };
+	static const uint8_t code_behind[] = { 0x66, 0xa3, 0x08, 0x30, 0xf4 };
+	const uint32_t *page;
+	long answered;
+
+	start_guest(code_store, sizeof(code_store));
+	page = (uint32_t *)(ram + 3 * PAGE);
+	DO(LEAF, 3, 6);		/* KVM's mark of MMIO */
+	CHECK_EQ(run_filled(1), MISCONFIG);
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+	CHECK_EQ(DO(BELL, 0x3000, 0, 0, BELL_NEW), 0);
+	answered = stat_of("doorbells");
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+	CHECK_EQ(RUN(0x1000, 1), HLT);
+	CHECK_EQ(stat_of("doorbells"), answered + 1);
+
+	/* Beside it, and without it. */
+	load_code(code_beside, sizeof(code_beside));
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+	load_code(code_store, sizeof(code_store));
+	CHECK_EQ(RUN(0x1000, 1), HLT);
+	CHECK_EQ(DO(BELL, 0x3000, 0, KVM_IOEVENTFD_FLAG_DEASSIGN, -1), 0);
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+
+	/* Memory takes a trap's place; a trap does not take memory's. */
+	CHECK_EQ(DO(BELL, 0x3000, 0, 0, BELL_NEW), 0);
+	CHECK_EQ(RUN(0x1000, 1), MISCONFIG);
+	DO(LEAF, 3, leaf(3, 7));
+	load_code(code_beside, sizeof(code_beside));
+	CHECK_EQ(run_filled(7), HLT);
+	load_code(code_store, sizeof(code_store));
+	CHECK_EQ(RUN(0x1000, 8), HLT);
+	DO(LEAF, 3, 6);
+	load_code(code_behind, sizeof(code_behind));
+	CHECK_EQ(RUN(0x1000, 9), HLT);
+	CHECK(page[0] == 8 && page[1] == 7 && page[2] == 9);
+	CHECK_EQ(stat_of("doorbells"), answered + 2);
+	/* Gone with the flush. */
+	DO(FLUSH, KSPLIT_FLUSH_ALL);
+	CHECK_EQ(run_filled(9), MISCONFIG);
+	CHECK_EQ(page[2], 9);
 }
 
 /*
@@ -2049,6 +2100,7 @@ static const struct {
 	{ "posted", test_posted },
 	{ "access", test_access },
 	{ "bells", test_bells },
+	{ "traps", test_traps },
 	{ "real_mode", test_real_mode },
 	{ "report", test_report },
 	{ "guest_time", test_guest_time },

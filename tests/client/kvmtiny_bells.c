@@ -83,6 +83,30 @@ static void step(const struct kvm_ioeventfd *pio)
 	vm_close(&m);
 }
 
+/* Memory takes a doorbell's place, and gives it up again. */
+static void memory_there(struct vm *m, const struct kvm_ioeventfd *pio, struct kvm_ioeventfd *mmio)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = 1, .guest_phys_addr = BELL, .memory_size = 4096,
+		.userspace_addr = (uintptr_t)m->ram + BELL,
+	};
+
+	m->ram[BELL] = 0;
+	mmio->flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+	CHECK(ioctl(m->vm, KVM_IOEVENTFD, mmio) == 0);
+	mmio->flags = 0;
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	ring(m, bell_guest, 1);
+	CHECK(rung(mmio) == 0 && m->ram[BELL] == 1);
+	region.memory_size = 0;
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	CHECK(ioctl(m->vm, KVM_IOEVENTFD, mmio) == 0);
+	m->ram[BELL] = 0;
+	ring(m, bell_guest, 3);
+	CHECK(rung(mmio) == 3 && m->ram[BELL] == 0);
+	CHECK(rung(pio) == 1 + 3);
+}
+
 /* Each write signals once, the one that it is for; others are the client's. */
 void test_bells(unsigned long n)
 {
@@ -104,6 +128,7 @@ void test_bells(unsigned long n)
 	CHECK(run_through(&m) == 0);
 	CHECK(m.run->exit_reason == KVM_EXIT_MMIO && m.run->mmio.phys_addr == BELL + 1);
 	CHECK(run_through(&m) == 0 && m.run->exit_reason == KVM_EXIT_HLT);
+	memory_there(&m, &pio, &mmio);
 	vm_close(&m);
 	step(&pio);
 	bell_vm(&m);

@@ -110,7 +110,12 @@ static long set_slot(struct vmm_call *call, u64 arg)
 	return r;
 }
 
-/* The stub answers writes to ports, too, as far as it can; KVM has all doorbells. */
+/* The stub answers these, too, as far as it can; KVM has all doorbells. */
+static bool is_the_stubs(const struct kvm_ioeventfd *doorbell)
+{
+	return doorbell->flags & KVM_IOEVENTFD_FLAG_PIO || !doorbell->len;
+}
+
 static void tell_stub(struct vmm_call *call, struct kvm_ioeventfd *doorbell)
 {
 	int vm = ksplit_file_vm_fd(call->handle);
@@ -131,17 +136,19 @@ static void tell_stub(struct vmm_call *call, struct kvm_ioeventfd *doorbell)
 static long ioeventfd(struct vmm_call *call, u64 arg)
 {
 	struct kvm_ioeventfd doorbell;
+	bool gone;
 	long r;
 
 	if (call->prefetched < sizeof(doorbell))
 		return ksplit_file_ioctl(call->handle, call->cmd, arg);
 	memcpy(&doorbell, call->in, sizeof(doorbell));
-	if (!(doorbell.flags & KVM_IOEVENTFD_FLAG_PIO))
+	if (!is_the_stubs(&doorbell))
 		return ksplit_file_ioctl(call->handle, call->cmd, arg);
-	if (doorbell.flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+	gone = doorbell.flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
+	if (gone)
 		tell_stub(call, &doorbell);
 	r = ksplit_file_ioctl(call->handle, call->cmd, arg);
-	if (!r && !(doorbell.flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
+	if (!r && !gone)
 		tell_stub(call, &doorbell);
 	return r;
 }

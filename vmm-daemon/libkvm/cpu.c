@@ -423,6 +423,12 @@ int ksplit_cpu_init(const struct ksplit_info *i)
 		if (!cr4_allowed(cr4_features[n].cr4))
 			__clear_bit(cr4_features[n].feature, (unsigned long *)c->x86_capability);
 
+	/*
+	 * What KVM takes for an EPT misconfiguration was a violation, of which no
+	 * processor says how long the instruction is: KVM is not to believe the VMCS.
+	 */
+	__set_bit(X86_FEATURE_HYPERVISOR, (unsigned long *)c->x86_capability);
+
 	c->x86_vendor = i->vendor;
 	c->x86 = i->family;
 	c->x86_model = i->model;

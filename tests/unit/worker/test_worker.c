@@ -696,6 +696,7 @@ static void eventfds(void)
 	};
 	struct kvm_irqfd irq = { .fd = other, .gsi = 5 };
 	struct fake_stats s;
+	int told;
 
 	make_vm();
 	ck_assert_int_eq(front_ioctl(vm, KVM_CREATE_IRQCHIP, 0, NULL), 0);
@@ -719,6 +720,23 @@ static void eventfds(void)
 	ck_assert_int_eq(s.doorbells, 0);
 	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
 				     NULL), -ENOENT);
+	/* In memory those that hear any access. */
+	fake_get_stats(&s);
+	told = s.doorbells;
+	io.flags = 0;
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io, NULL), 0);
+	fake_get_stats(&s);
+	ck_assert_int_eq(s.doorbells, told);
+	io.addr = 0xfe003000;
+	io.len = 0;
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io, NULL), 0);
+	fake_get_stats(&s);
+	ck_assert_int_eq(s.doorbells, told + 1);
+	ck_assert_uint_eq(s.doorbell.addr, io.addr);
+	io.flags = KVM_IOEVENTFD_FLAG_DEASSIGN;
+	ck_assert_int_eq(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io, NULL), 0);
+	fake_get_stats(&s);
+	ck_assert_int_eq(s.doorbells, told);
 	io.fd = 0;
 	ck_assert_int_lt(front_ioctl(vm, KVM_IOEVENTFD, (unsigned long)&io,
 				     NULL), 0);
