@@ -11,8 +11,8 @@
 #		Afterwards both must still live
 #   undo	the host as before
 # and in its comment, where needed, "append: WORDS" for the kernel's command line, "split
-# only" if in-tree KVM has nothing of the kind, and "slow" if it takes so long that make
-# check leaves it to make check-hosts.
+# only" if in-tree KVM has nothing of the kind, "in-tree: REASON" if it does not hold there,
+# and "slow" if it takes so long that make check leaves it to make check-hosts.
 
 # shellcheck source=tests/guests/lib.sh
 . /tests/guests.sh
