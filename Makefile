@@ -36,7 +36,7 @@ help:
 	@echo '               60 by default; HARNESS=... : only those'
 	@echo 'make check-selftests   run the kernel'\''s KVM selftests on both kernels; TESTS=... : only those'
 	@echo 'make tcb       count the lines in ring 0; fails above the budget'
-	@echo 'make bench     compare with in-tree KVM in instructions'
+	@echo 'make bench     compare with in-tree KVM in instructions and modelled cycles'
 	@echo 'make deb       Debian packages in build/deb: kernel and daemons; CONFIG=testbed: a small kernel;'
 	@echo '               SUITE=trixie: for Debian 13'
 	@echo 'make check-deb   install what make deb made in a Debian, boot that and use it; SUITE=trixie'

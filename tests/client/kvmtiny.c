@@ -238,8 +238,17 @@ static const struct {
 	{ "gsbase", test_gsbase, 0 },
 };
 
+static long long nanoseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
 int main(int argc, char **argv)
 {
+	long long start = nanoseconds();
 	unsigned int i;
 
 	for (i = 0; argc > 1 && i < ARRAY_SIZE(tests); i++) {
@@ -248,6 +257,9 @@ int main(int argc, char **argv)
 		test = tests[i].name;
 		words = argv + 2;
 		tests[i].fn(argc > 2 ? strtoul(argv[2], NULL, 0) : tests[i].n);
+		/* scripts/bench-host */
+		if (getenv("KVMTINY_NS"))
+			printf("nanoseconds %lld\n", nanoseconds() - start);
 		return 0;
 	}
 	fprintf(stderr, "usage: kvmtiny TEST [N]; tests:");

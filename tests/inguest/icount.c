@@ -3,7 +3,8 @@
  * icount: print the time stamp counter, and how much of it CPU 0.. spent idle,
  * as "TSC IDLE". In the testbed one tick of the TSC is one instruction, or one
  * tick of waiting; TSC minus IDLE is therefore the number of instructions
- * executed (on one CPU). icount LABEL prints "LABEL TSC IDLE".
+ * executed (on one CPU). icount LABEL prints "LABEL TSC IDLE". An emulator that
+ * counts (scripts/bochs/counting) writes its counts down as well.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
 {
 	unsigned long long idle = idle_ns();
 
+	asm volatile("xchg %bx, %bx");
 	if (argc > 1)
 		printf("%s ", argv[1]);
 	printf("%llu %llu\n", __rdtsc(), idle / 1000 * tsc_khz() / 1000);
