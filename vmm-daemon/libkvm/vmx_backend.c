@@ -211,7 +211,10 @@ static void fill_run(struct kvm_vcpu *vcpu, struct split_vmcs *page,
 	BUILD_BUG_ON(VCPU_REGS_R15 + 1 != ARRAY_SIZE(run->regs));
 	memcpy(run->regs, vcpu->arch.regs, sizeof(run->regs));
 	run->cr2 = vcpu->arch.cr2;
-	run->xcr0 = vcpu->arch.xcr0;
+	/* As kvm_load_guest_xsave_state(): without OSXSAVE the guest cannot tell. */
+	run->xcr0 = ksplit_info()->xcr0 | XFEATURE_MASK_FP;
+	if (kvm_is_cr4_bit_set(vcpu, X86_CR4_OSXSAVE))
+		run->xcr0 = vcpu->arch.xcr0;
 	run->xss = 0;
 	run->pkru = vcpu->arch.pkru;
 	if (vcpu->arch.switch_db_regs) {
