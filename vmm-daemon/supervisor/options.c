@@ -21,7 +21,9 @@
 #define BACKOFF_MAX_MS	10000
 /* Starting a worker is paid by the host: a tenant gets so many at once, then a second. */
 #define START_BURST	64
-#define START_RATE	10	/* and of questions to the policy service as many */
+#define START_RATE	50
+/* Questions to the policy service, a second; at once as many as workers. */
+#define QUESTION_RATE	10
 /* What is logged of memory that is refused. */
 #define REFUSAL_MS	1000
 #define REFUSAL_BURST	8
@@ -51,7 +53,7 @@ static const char usage[] =
 "                 somebody waits for it; default 10000\n"
 "  --idle SECONDS end after so long without a client; default 600, 0: never\n"
 "  --start-rate N start at most N workers a second, after a burst of 64; default\n"
-"                 10, 0: as many as are asked for\n"
+"                 50, 0: as many as are asked for\n"
 "  --max-memory-sum N\n"
 "                 most guest memory of all VMs together, in bytes\n"
 "  --policy WORD  whether the policy service is asked before a client gets a VM, and\n"
@@ -270,7 +272,7 @@ static void set_defaults(struct supervisor *s)
 	s->max_memory_sum = CONFIG_NO_LIMIT;
 	s->policyd = POLICY_SOCKET;
 	s->refusals = (struct pace){ .cost = REFUSAL_MS, .burst = REFUSAL_BURST };
-	s->questions = (struct pace){ .cost = 1000 / START_RATE, .burst = START_BURST };
+	s->questions = (struct pace){ .cost = 1000 / QUESTION_RATE, .burst = START_BURST };
 	s->spare_delay = SPARE_DELAY_MS;
 	s->idle = 1000 * IDLE_S;
 	s->backoff = (struct backoff){ .min = BACKOFF_MIN_MS, .max = BACKOFF_MAX_MS };
