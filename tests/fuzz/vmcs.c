@@ -51,7 +51,8 @@ static UNCOUNTED void check_controls(void)
 		u32 lo = i == KSPLIT_CTL_PROC2 ? 0 : (u32)cap, hi = cap >> 32;
 		u32 must = ksplit_policy(i, KSPLIT_BIT_MUST);
 		u32 force = ksplit_policy(i, KSPLIT_BIT_FORCE) & hi;
-		u32 may = ksplit_policy(i, KSPLIT_BIT_MAY);
+		u32 may = ksplit_policy(i, KSPLIT_BIT_MAY) |
+			  (hw.fast ? ksplit_policy(i, KSPLIT_BIT_FAST) : 0);
 		u64 real = s.real[words[i].slot];
 
 		EQ(real & ~(u64)hi, 0);
