@@ -155,10 +155,8 @@ static void on_message(struct asker *a, const json_t *message)
 void tenant_ready(struct asker *a)
 {
 	json_t *message;
-	int r = wire_flush(&a->tenant);
+	int r = wire_ready(&a->tenant, &message);
 
-	if (!r)
-		r = wire_read(&a->tenant, &message);
 	if (r == 1) {
 		on_message(a, message);
 		json_decref(message);

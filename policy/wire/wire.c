@@ -170,6 +170,21 @@ int wire_flush(struct wire *w)
 }
 
 /**
+ * wire_ready() - the other end has sent something, or takes more
+ * @w:		the connection
+ * @ret:	gets a message, the caller's
+ *
+ * Context: does not wait.
+ * Return: 1: a message, 0: none yet, or a negative errno as of wire_read().
+ */
+int wire_ready(struct wire *w, json_t **ret)
+{
+	int r = wire_flush(w);
+
+	return r ? r : wire_read(w, ret);
+}
+
+/**
  * wire_send() - send a message
  * @w:		the connection
  * @message:	of wire_reply(), wire_error(), or a call

@@ -46,6 +46,7 @@ void wire_close(struct wire *w);
 int wire_read(struct wire *w, json_t **ret);
 int wire_send(struct wire *w, const json_t *message);
 int wire_flush(struct wire *w);
+int wire_ready(struct wire *w, json_t **ret);
 
 int wire_parse(const char *text, size_t len, json_t **ret);
 int wire_call(const json_t *message, struct wire_call *ret);

@@ -131,10 +131,8 @@ static void take(struct question *q, const json_t *message)
 static void on_reply(struct question *q)
 {
 	json_t *message;
-	int r = wire_flush(&q->wire);
+	int r = wire_ready(&q->wire, &message);
 
-	if (!r)
-		r = wire_read(&q->wire, &message);
 	if (r == 1) {
 		take(q, message);
 		json_decref(message);
