@@ -59,6 +59,17 @@ void vm_memory(struct vm *m, const void *code, size_t len)
 	called();
 }
 
+void vm_shrink(struct vm *m, uint64_t size)
+{
+	struct kvm_userspace_memory_region region = { };
+
+	/* A slot cannot change its size. */
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	region.memory_size = size;
+	region.userspace_addr = (uintptr_t)m->ram;
+	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+}
+
 void vm_vcpu(struct vm *m, unsigned long id)
 {
 	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0x800 };

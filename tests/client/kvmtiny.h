@@ -49,6 +49,8 @@ void vm_create(struct vm *m);
 void vm_open(struct vm *m);
 /* RAM at 0, with the guest's code. */
 void vm_memory(struct vm *m, const void *code, size_t len);
+/* RAM ends at SIZE, which is below RAM_SIZE: memory there is none of the guest's. */
+void vm_shrink(struct vm *m, uint64_t size);
 /* A vCPU in real mode at CODE. */
 void vm_vcpu(struct vm *m, unsigned long id);
 void vm_start(struct vm *m, const void *code, size_t len);

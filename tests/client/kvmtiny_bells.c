@@ -25,13 +25,8 @@ extern const uint8_t bell_guest[], bell_out[], bell_guest_end[];
 
 static void bell_vm(struct vm *m)
 {
-	struct kvm_userspace_memory_region region = { };
-
 	vm_start(m, bell_guest, bell_guest_end - bell_guest);
-	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
-	region.memory_size = 512 << 10;
-	region.userspace_addr = (uintptr_t)m->ram;
-	CHECK(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	vm_shrink(m, 512 << 10);
 }
 
 static struct kvm_ioeventfd bell(uint64_t addr, uint32_t len, uint64_t data, uint32_t flags)

@@ -76,17 +76,13 @@ static uint32_t out_value(struct vm *m)
 void test_pusha(unsigned long n)
 {
 	static const uint8_t code[] = { 0x60, 0xf4 };	/* pusha; hlt */
-	struct kvm_userspace_memory_region region = { .memory_size = 0 };
 	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = 0xa008 };
 	unsigned long exits = 0, most = 0;
 	struct vm m;
 
 	vm_open(&m);
 	vm_memory(&m, code, sizeof(code));
-	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
-	region.memory_size = 0xa000;
-	region.userspace_addr = (uintptr_t)m.ram;
-	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	vm_shrink(&m, 0xa000);
 	vm_vcpu(&m, 0);
 	CHECK(ioctl(m.vcpu, KVM_SET_REGS, &regs) == 0);
 	do {
@@ -229,7 +225,6 @@ void test_farring(unsigned long n)
 {
 	/* mov ax,0x9000; mov ds,ax; mov [0],al; hlt */
 	static const uint8_t code[] = { 0xb8, 0x00, 0x90, 0x8e, 0xd8, 0xa2, 0x00, 0x00, 0xf4 };
-	struct kvm_userspace_memory_region region = { .memory_size = 0 };
 	struct kvm_coalesced_mmio_zone zone = { .addr = 0x90000, .size = 4096 };
 	struct kvm_coalesced_mmio_ring *ring;
 	struct vm m;
@@ -239,10 +234,7 @@ void test_farring(unsigned long n)
 	page = ioctl(m.kvm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
 	CHECK(page > 0);
 	vm_memory(&m, code, sizeof(code));
-	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
-	region.memory_size = 0x90000;
-	region.userspace_addr = (uintptr_t)m.ram;
-	CHECK(ioctl(m.vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+	vm_shrink(&m, 0x90000);
 	vm_vcpu(&m, 0);
 	CHECK(ioctl(m.vm, KVM_REGISTER_COALESCED_MMIO, &zone) == 0);
 	ring = (void *)((uint8_t *)m.run + page * 4096);
